@@ -1,0 +1,2 @@
+//! snug.
+fn main() {}

@@ -1,0 +1,2 @@
+//! snugd.
+fn main() {}

@@ -1,0 +1,2 @@
+//! snug-admin.
+fn main() {}
