@@ -1,0 +1,54 @@
+# Recipes for people who build Snug. `./just` brings what they need; see CONTRIBUTING.md.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+programs := "-p snug-server -p snug-cli -p snug-admin"
+
+# List the recipes
+[private]
+default:
+    @{{ just_executable() }} --justfile '{{ justfile() }}' --list --unsorted
+
+# Build and start snugd and the panel on this machine; data in FOLDER
+run FOLDER="data":
+    cargo build --release --locked --quiet {{ programs }}
+    @sh systemd/run-desk.sh target/release '{{ FOLDER }}'
+
+# Everything: Rust tests, then the end-to-end tests with real clients
+test: test-rust test-e2e
+
+# Formatting, lints and Rust tests: what a change has to pass before it is shown
+check:
+    cargo fmt --check --all
+    cargo clippy --locked --workspace --all-targets -- -D warnings
+    cargo test --locked --workspace --quiet
+
+# Unit, property, table and tidy tests
+test-rust *ARGS: _packages
+    cargo test --locked --workspace {{ ARGS }}
+
+# End-to-end tests with Profanity, Pidgin, slixmpp and Chromium; ARGS go to pytest
+test-e2e *ARGS: _packages
+    sh tests/e2e/prepare.sh
+    cargo build --locked {{ programs }}
+    cd tests/e2e && ../.venv/bin/python -m pytest {{ ARGS }}
+
+# The rules of the tree: layers, headers, sizes, lists, units, documents
+tidy: _packages
+    cargo test --locked --package snug-tests --test tidy
+
+# Measure snugd against Prosody (ARGS: see tests/src/bench)
+bench *ARGS:
+    cargo run --release --locked --package snug-tests --bin bench -- {{ ARGS }}
+
+# Fuzz TARGET for SECONDS, starting from its corpus
+fuzz TARGET SECONDS="60":
+    sh tests/fuzz/run.sh '{{ TARGET }}' '{{ SECONDS }}'
+
+# The code's own documentation, private parts included
+docs:
+    RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items
+
+# What the Rust tests need besides a compiler: systemd-analyze judges the units
+_packages:
+    @sh tests/need-packages.sh systemd openssl
