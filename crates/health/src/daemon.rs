@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 pub struct DaemonFacts {
     /// The home's domain, once set up.
     pub domain: Option<String>,
-    /// Did a real log-in (TCP, TLS, SCRAM, bind, ping) on loopback work? `Err` says what failed;
-    /// `None` before set-up, when nobody can log in.
+    /// Did a real log-in (TCP, TLS, SCRAM, bind, ping) on loopback work, and in how many
+    /// milliseconds? `Err` says what failed, in a clause without a full stop; `None` before
+    /// set-up, when nobody can log in.
     pub loopback_login: Option<Result<u32, String>>,
     /// The certificate in use for XMPP.
     pub certificate: Option<CertificateFacts>,
-    /// Did a write to the store come back durable? `Err` says what failed.
+    /// Did a write to the store come back durable, and in how many milliseconds? `Err` says what
+    /// failed, in a clause without a full stop.
     pub store_write: Option<Result<u32, String>>,
     /// Size of the store on disk, bytes.
     pub store_bytes: u64,
