@@ -1,1 +1,24 @@
-//! Placeholder.
+//! XMPP without I/O: addresses, XML streams, stanzas, authentication and
+//! stream negotiation. RFC 6120, RFC 6121, RFC 7622.
+//!
+//! Invariant: nothing here has a clock, a socket, a file, a thread or a source
+//! of randomness; time, randomness and bytes are arguments.
+
+mod attributes;
+mod boundary;
+mod builder;
+pub mod element;
+pub mod error;
+mod intern;
+pub mod jid;
+pub mod ns;
+pub mod parser;
+mod scope;
+pub mod stanza;
+pub mod stream_header;
+mod syntax;
+pub mod writer;
+
+pub use element::{Attr, Element, Name, Node};
+pub use jid::{BareJid, Jid};
+pub use stanza::Stanza;

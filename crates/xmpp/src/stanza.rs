@@ -1,0 +1,431 @@
+//! Stanzas: RFC 6120 §8, with the types of RFC 6121 §4.7.1 and §5.2.2.
+//!
+//! Invariants: a [`Stanza`] has one of the three names, addresses that parse,
+//! a type that is allowed for its name, and, if it is an IQ, an `id` and the
+//! right number of children. Its element says the same as its fields. What it
+//! holds beyond that is passed on as it came.
+
+use crate::element::{Element, Name, Node};
+use crate::error::{StanzaCondition, StanzaError, StreamCondition, StreamError, wire_names};
+use crate::jid::Jid;
+use crate::ns;
+
+wire_names! {
+    /// The three kinds of stanzas. RFC 6120 §8.2
+    Kind {
+        /// Pushed to somebody. RFC 6120 §8.2.1
+        Message = "message",
+        /// Broadcast to those who want to know. RFC 6120 §8.2.2
+        Presence = "presence",
+        /// Asked and answered. RFC 6120 §8.2.3
+        Iq = "iq",
+    }
+}
+
+wire_names! {
+    /// The type of a message. RFC 6121 §5.2.2
+    MessageType {
+        /// Between two people.
+        Chat = "chat",
+        /// A message that could not be delivered or treated.
+        Error = "error",
+        /// From or to a room.
+        Groupchat = "groupchat",
+        /// A notice that asks for no answer.
+        Headline = "headline",
+        /// Everything else, also if the type is absent or unknown.
+        Normal = "normal",
+    }
+}
+
+wire_names! {
+    /// The type of a presence. RFC 6121 §4.7.1
+    PresenceType {
+        /// The type is absent: available.
+        Available = "",
+        /// A presence that could not be delivered.
+        Error = "error",
+        /// A server asks for somebody's presence.
+        Probe = "probe",
+        /// Asks for a subscription.
+        Subscribe = "subscribe",
+        /// Grants a subscription.
+        Subscribed = "subscribed",
+        /// No longer available.
+        Unavailable = "unavailable",
+        /// Ends one's own subscription.
+        Unsubscribe = "unsubscribe",
+        /// Refuses or withdraws a subscription.
+        Unsubscribed = "unsubscribed",
+    }
+}
+
+wire_names! {
+    /// The type of an IQ. RFC 6120 §8.2.3
+    IqType {
+        /// The request went wrong.
+        Error = "error",
+        /// Asks for something.
+        Get = "get",
+        /// The request went well.
+        Result = "result",
+        /// Changes something.
+        Set = "set",
+    }
+}
+
+/// One stanza.
+#[derive(Clone, Debug)]
+pub struct Stanza {
+    element: Element,
+    ty: Type,
+    to: Option<Jid>,
+    from: Option<Jid>,
+}
+
+/// Kind and type in one, so that no impossible pair can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Type {
+    Message(MessageType),
+    Presence(PresenceType),
+    Iq(IqType),
+}
+
+impl Type {
+    const fn kind(self) -> Kind {
+        match self {
+            Type::Message(_) => Kind::Message,
+            Type::Presence(_) => Kind::Presence,
+            Type::Iq(_) => Kind::Iq,
+        }
+    }
+
+    const fn error_of(kind: Kind) -> Type {
+        match kind {
+            Kind::Message => Type::Message(MessageType::Error),
+            Kind::Presence => Type::Presence(PresenceType::Error),
+            Kind::Iq => Type::Iq(IqType::Error),
+        }
+    }
+
+    /// Whether an error may answer it: never to an error, nor to a result.
+    /// RFC 6120 §8.3.1, §8.2.3
+    const fn may_be_refused(self) -> bool {
+        !matches!(
+            self,
+            Type::Message(MessageType::Error)
+                | Type::Presence(PresenceType::Error)
+                | Type::Iq(IqType::Error | IqType::Result)
+        )
+    }
+}
+
+/// Why an element is no stanza, and what follows from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rejected {
+    /// The stream ends with this error.
+    Stream(StreamError),
+    /// The sender gets this stanza, which is a finished error; the stream
+    /// goes on. It has no `from` if the stanza's `to` was not an address.
+    Reply(Element),
+    /// Nobody is told: it was an error or a result itself.
+    Ignore,
+}
+
+impl Stanza {
+    /// Checks a child of a stream.
+    pub fn from_element(element: Element) -> Result<Stanza, Rejected> {
+        // RFC 6120 §4.9.3.24
+        let unsupported = Rejected::Stream(StreamCondition::UnsupportedStanzaType.into());
+        if element.ns() != ns::CLIENT && element.ns() != ns::SERVER {
+            return Err(unsupported);
+        }
+        let Some(kind) = Kind::from_wire(element.name()) else { return Err(unsupported) };
+        // RFC 6120 §4.9.3.9
+        let Ok(from) = element.attr("from").map(Jid::parse).transpose() else {
+            return Err(Rejected::Stream(StreamCondition::InvalidFrom.into()));
+        };
+        let to = element.attr("to").map(Jid::parse).transpose();
+        let checked = check_type(kind, &element).and_then(|ty| match to {
+            Ok(_) => Ok(ty),
+            // RFC 6120 §8.1.1.1
+            Err(_) => Err(StanzaCondition::JidMalformed.into()),
+        });
+        let to = to.ok().flatten();
+        match checked {
+            Ok(ty) => Ok(Stanza { element, ty, to, from }),
+            Err(error) => Err(reject(kind, &element, to.as_ref(), &error)),
+        }
+    }
+
+    /// A new message. Without `to` it goes to the sender's own account.
+    pub fn message(ty: MessageType, to: Option<Jid>) -> Stanza {
+        Stanza::new(Type::Message(ty), to)
+    }
+
+    /// A new presence.
+    pub fn presence(ty: PresenceType, to: Option<Jid>) -> Stanza {
+        Stanza::new(Type::Presence(ty), to)
+    }
+
+    /// A new IQ request (`get` is the type, `payload` what is asked).
+    pub fn get(id: impl Into<String>, to: Option<Jid>, payload: Element) -> Stanza {
+        Stanza::request(IqType::Get, id.into(), to, payload)
+    }
+
+    /// A new IQ request (`set` is the type, `payload` what is to change).
+    pub fn set(id: impl Into<String>, to: Option<Jid>, payload: Element) -> Stanza {
+        Stanza::request(IqType::Set, id.into(), to, payload)
+    }
+
+    fn request(ty: IqType, id: String, to: Option<Jid>, payload: Element) -> Stanza {
+        let mut stanza = Stanza::new(Type::Iq(ty), to);
+        stanza.set_id(id);
+        stanza.element.push(payload);
+        stanza
+    }
+
+    fn new(ty: Type, to: Option<Jid>) -> Stanza {
+        let mut element = Element::new(ty.kind().as_str(), ns::CLIENT);
+        let ty_attr = match ty {
+            // Both are what is meant when the type is absent.
+            Type::Message(MessageType::Normal) | Type::Presence(PresenceType::Available) => None,
+            Type::Message(ty) => Some(ty.as_str()),
+            Type::Presence(ty) => Some(ty.as_str()),
+            Type::Iq(ty) => Some(ty.as_str()),
+        };
+        if let Some(ty) = ty_attr {
+            element.set_attr("type", ty);
+        }
+        let mut stanza = Stanza { element, ty, to: None, from: None };
+        stanza.set_to(to);
+        stanza
+    }
+
+    /// Which of the three it is.
+    pub fn kind(&self) -> Kind {
+        self.ty.kind()
+    }
+
+    /// The addressee.
+    pub fn to(&self) -> Option<&Jid> {
+        self.to.as_ref()
+    }
+
+    /// The sender.
+    pub fn from(&self) -> Option<&Jid> {
+        self.from.as_ref()
+    }
+
+    /// The identifier; every IQ has one.
+    pub fn id(&self) -> Option<&str> {
+        self.element.attr("id")
+    }
+
+    /// The type, if it is a message.
+    pub fn message_type(&self) -> Option<MessageType> {
+        match self.ty {
+            Type::Message(ty) => Some(ty),
+            _ => None,
+        }
+    }
+
+    /// The type, if it is a presence.
+    pub fn presence_type(&self) -> Option<PresenceType> {
+        match self.ty {
+            Type::Presence(ty) => Some(ty),
+            _ => None,
+        }
+    }
+
+    /// The type, if it is an IQ.
+    pub fn iq_type(&self) -> Option<IqType> {
+        match self.ty {
+            Type::Iq(ty) => Some(ty),
+            _ => None,
+        }
+    }
+
+    /// Whether it is of type `error`.
+    pub fn is_error(&self) -> bool {
+        self.ty == Type::error_of(self.kind())
+    }
+
+    /// Whether an error may be sent in answer. RFC 6120 §8.3.1
+    pub fn may_be_refused(&self) -> bool {
+        self.ty.may_be_refused()
+    }
+
+    /// What the peer reports, if it is of type `error`.
+    pub fn stanza_error(&self) -> Option<StanzaError> {
+        if !self.is_error() {
+            return None;
+        }
+        StanzaError::from_element(self.element.child("error", self.element.ns())?)
+    }
+
+    /// The first child element: what an IQ asks or answers.
+    pub fn payload(&self) -> Option<&Element> {
+        self.element.children().next()
+    }
+
+    /// The first child of that name and namespace.
+    pub fn child(&self, name: &str, ns: &str) -> Option<&Element> {
+        self.element.child(name, ns)
+    }
+
+    /// The whole stanza as it is on the wire.
+    pub fn element(&self) -> &Element {
+        &self.element
+    }
+
+    /// The whole stanza, taken out.
+    pub fn into_element(self) -> Element {
+        self.element
+    }
+
+    /// The first child of that name and namespace, to change it.
+    pub fn child_mut(&mut self, name: &str, ns: &str) -> Option<&mut Element> {
+        self.element.child_mut(name, ns)
+    }
+
+    /// Adds a child element at the end.
+    pub fn push(&mut self, child: Element) {
+        self.element.push(child);
+    }
+
+    /// Adds a child element, for building.
+    pub fn with_child(mut self, child: Element) -> Stanza {
+        self.push(child);
+        self
+    }
+
+    /// Removes the children `keep` says no to.
+    pub fn retain(&mut self, keep: impl FnMut(&Node) -> bool) {
+        self.element.retain(keep);
+    }
+
+    /// Sets the sender. RFC 6120 §8.1.2.1: on client streams the server does.
+    pub fn set_from(&mut self, from: Jid) {
+        self.element.set_attr("from", from.as_str());
+        self.from = Some(from);
+    }
+
+    /// Sets or removes the addressee.
+    pub fn set_to(&mut self, to: Option<Jid>) {
+        match &to {
+            Some(to) => self.element.set_attr("to", to.as_str()),
+            None => drop(self.element.remove_attr("to")),
+        }
+        self.to = to;
+    }
+
+    /// Sets the identifier.
+    pub fn set_id(&mut self, id: impl Into<String>) {
+        self.element.set_attr("id", id);
+    }
+
+    /// Gives the stanza the stream's language if it has none of its own.
+    /// RFC 6120 §8.1.5
+    pub fn set_default_lang(&mut self, lang: &str) {
+        if self.element.lang().is_none() {
+            self.element.set_lang(lang);
+        }
+    }
+
+    /// Moves the stanza between `jabber:client` and `jabber:server`, as it
+    /// has to be where it leaves for the other kind of stream. RFC 6120 §4.8.3
+    pub fn set_content_ns(&mut self, to: impl Into<Name>) {
+        self.element.change_ns(&to.into());
+    }
+
+    /// The result of an IQ request: addresses swapped, same identifier.
+    /// RFC 6120 §8.2.3
+    pub fn result(&self, payload: Option<Element>) -> Stanza {
+        let mut result = self.answer(Type::Iq(IqType::Result));
+        if let Some(payload) = payload {
+            result.element.push(payload);
+        }
+        result
+    }
+
+    /// The error that answers this stanza: addresses swapped, same
+    /// identifier. `None` where no error may be sent. RFC 6120 §8.3.1
+    pub fn error(&self, error: &StanzaError) -> Option<Stanza> {
+        if !self.ty.may_be_refused() {
+            return None;
+        }
+        let mut answer = self.answer(Type::error_of(self.kind()));
+        answer.element.push(error.to_element_in(answer.element.ns.clone()));
+        Some(answer)
+    }
+
+    fn answer(&self, ty: Type) -> Stanza {
+        let mut answer = Stanza::new(ty, self.from.clone());
+        answer.element.ns = self.element.ns.clone();
+        if let Some(to) = &self.to {
+            answer.set_from(to.clone());
+        }
+        if let Some(id) = self.id() {
+            answer.set_id(id);
+        }
+        answer
+    }
+}
+
+fn check_type(kind: Kind, element: &Element) -> Result<Type, StanzaError> {
+    let ty = element.attr("type");
+    let bad = |text: &'static str| StanzaError::new(StanzaCondition::BadRequest).with_text(text);
+    match kind {
+        // RFC 6121 §5.2.2: an unknown type counts as normal.
+        Kind::Message => {
+            let ty = ty.and_then(MessageType::from_wire).unwrap_or(MessageType::Normal);
+            Ok(Type::Message(ty))
+        }
+        // RFC 6121 §4.7.1. The empty type is none of the defined ones.
+        Kind::Presence => match ty {
+            None => Ok(Type::Presence(PresenceType::Available)),
+            Some("") => Err(bad("unknown type of presence")),
+            Some(ty) => PresenceType::from_wire(ty)
+                .map(Type::Presence)
+                .ok_or_else(|| bad("unknown type of presence")),
+        },
+        // RFC 6120 §8.2.3
+        Kind::Iq => {
+            let ty = ty.and_then(IqType::from_wire).ok_or_else(|| bad("unknown type of IQ"))?;
+            if element.attr("id").is_none() {
+                return Err(bad("an IQ needs an id"));
+            }
+            match (ty, element.children().count()) {
+                (IqType::Get | IqType::Set, 1) | (IqType::Result, 0 | 1) | (IqType::Error, _) => {
+                    Ok(Type::Iq(ty))
+                }
+                _ => Err(bad("an IQ has the wrong number of children")),
+            }
+        }
+    }
+}
+
+/// The answer to an element which is not a valid stanza.
+fn reject(kind: Kind, element: &Element, to: Option<&Jid>, error: &StanzaError) -> Rejected {
+    // RFC 6120 §8.3.1, §8.2.3
+    if matches!((kind, element.attr("type")), (_, Some("error")) | (Kind::Iq, Some("result"))) {
+        return Rejected::Ignore;
+    }
+    let mut reply = Element::new(kind.as_str(), element.ns.clone()).with_attr("type", "error");
+    if let Some(id) = element.attr("id") {
+        reply.set_attr("id", id);
+    }
+    if let Some(from) = element.attr("from") {
+        reply.set_attr("to", from);
+    }
+    if let Some(to) = to {
+        reply.set_attr("from", to.as_str());
+    }
+    reply.push(error.to_element_in(element.ns.clone()));
+    Rejected::Reply(reply)
+}
+
+#[cfg(test)]
+#[path = "stanza_tests.rs"]
+mod tests;
