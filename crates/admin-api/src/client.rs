@@ -3,6 +3,7 @@
 //! One connection per call: calls are rare, and a daemon that was restarted is simply found
 //! again. Invariant: no call takes longer than [`CALL_SECONDS_MAX`].
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -66,7 +67,7 @@ impl Client {
         })?;
         frame::write(&mut socket, &Hello { protocol: PROTOCOL, role: self.role })
             .await
-            .map_err(lost)?;
+            .map_err(refused)?;
         let welcome: Welcome = frame::read(&mut socket).await.map_err(refused)?;
         if welcome.protocol != PROTOCOL {
             return Err(daemon_problem(format!(
@@ -84,15 +85,29 @@ fn daemon_problem(message: impl Into<String>) -> Problem {
 }
 
 fn lost(e: FrameError) -> Problem {
-    daemon_problem(format!("the connection to snugd was lost: {e}"))
+    match e {
+        FrameError::TooLong(_) => {
+            Problem::new(ProblemKind::Invalid, format!("{e}; give snugd less at a time"))
+        }
+        e => daemon_problem(format!("the connection to snugd was lost: {e}")),
+    }
 }
 
+/// Before the welcome, an end means that the daemon does not want to talk to this user. It may
+/// not have read the greeting, and then the end looks like a reset.
 fn refused(e: FrameError) -> Problem {
-    match e {
-        FrameError::Closed => Problem::new(
+    let ended = match &e {
+        FrameError::Closed => true,
+        FrameError::Io(io) => {
+            matches!(io.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
+        }
+        FrameError::Json(_) | FrameError::TooLong(_) => false,
+    };
+    if ended {
+        return Problem::new(
             ProblemKind::Forbidden,
             "snugd refused this user; run the command as root or as the user that snugd runs as",
-        ),
-        e => lost(e),
+        );
     }
+    lost(e)
 }

@@ -78,11 +78,12 @@ where
     T: DeserializeOwned,
 {
     let mut head = [0; 4];
-    match socket.read_exact(&mut head).await {
-        Ok(_) => {}
-        Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Err(FrameError::Closed),
-        Err(e) => return Err(e.into()),
+    // Only an end before the first byte is clean; one inside of a frame is a torn peer.
+    let begun = socket.read(&mut head).await?;
+    if begun == 0 {
+        return Err(FrameError::Closed);
     }
+    socket.read_exact(head.get_mut(begun..).unwrap_or_default()).await?;
     let length = usize::try_from(u32::from_be_bytes(head)).unwrap_or(usize::MAX);
     if length > FRAME_BYTES_MAX {
         return Err(FrameError::TooLong(length));

@@ -37,7 +37,7 @@ pub enum Credentials {
     Scram(Vec<ScramKeys>),
 }
 
-/// XEP-0227 §4.2: `<scram-credentials/>`.
+/// XEP-0227 §4.3: `<scram-credentials/>`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ScramKeys {
     /// `SCRAM-SHA-1`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.
