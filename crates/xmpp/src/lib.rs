@@ -7,13 +7,17 @@
 mod attributes;
 mod boundary;
 mod builder;
+pub mod datetime;
 pub mod element;
 pub mod error;
 mod intern;
 pub mod jid;
+pub mod negotiate;
 pub mod ns;
 pub mod parser;
+pub mod sasl;
 mod scope;
+pub mod scram;
 pub mod stanza;
 pub mod stream_header;
 mod syntax;

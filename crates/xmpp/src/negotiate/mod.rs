@@ -1,0 +1,286 @@
+//! From the first byte of a client's stream to its bound resource, as the server.
+//!
+//! Spec: RFC 6120 §4 (streams), §5 (STARTTLS), §6 (SASL), §7 (resource binding); RFC 7590 §3
+//! (TLS always); RFC 3921 §3 (the session request of old clients); XEP-0368 (direct TLS);
+//! XEP-0440 (types of channel binding).
+//!
+//! [`Negotiator`] is pure: **feed one [`Input`], drain [`Negotiator::poll`] to `None`, carry the
+//! outputs out in their order, only then feed again.** What it waits for is [`Negotiator::wants`];
+//! anything else closes the stream. Time is the caller's: it feeds [`Input::Failed`] when its
+//! patience ends.
+//!
+//! Invariants: no state after TLS can be made without [`Input::TlsEstablished`], none after
+//! authentication without a proof (the states hold the evidence); every `Close` is preceded by
+//! everything the client is to see; after it there is no output; retries are bounded.
+
+mod auth;
+mod bind;
+mod context;
+mod header;
+mod tls;
+
+pub use bind::late_request;
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::element::Element;
+use crate::error::{StanzaError, StreamCondition, StreamError};
+use crate::jid::{BareJid, Jid};
+use crate::parser::StreamEvent;
+use crate::sasl::{ChannelBindings, Condition};
+use crate::scram::{ScramHash, ScramKeys};
+
+use auth::LogIn;
+use bind::LoggedIn;
+use context::Context;
+use header::Stage;
+
+/// Failed log-ins on one stream before it is closed. RFC 6120 §6.4.5: two to five.
+pub const LOG_INS_FAILED_MAX: u32 = 5;
+
+/// Refused bind requests on one stream before it is closed. RFC 6120 §7.7.3: five to ten retries.
+pub const BINDS_REFUSED_MAX: u32 = 6;
+
+/// What all connections of a server have in common.
+#[derive(Clone)]
+pub struct Config {
+    /// The domain served; `None` while set-up is not finished: nobody can log in.
+    pub domain: Option<BareJid>,
+    /// Offer PLAIN (over TLS, as everything)?
+    pub plain: bool,
+    /// More stream features after authentication: roster versioning, stream limits, ….
+    pub features: Vec<Element>,
+    /// Secret of [`ScramKeys::fake`]; must outlive restarts.
+    pub fake_secret: Zeroizing<[u8; 32]>,
+    /// PBKDF2 iterations of new accounts, which made-up ones resemble.
+    pub iterations: u32,
+}
+
+/// How a connection comes to TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// XEP-0368: TLS from the first byte. The caller shakes hands, then feeds
+    /// [`Input::TlsEstablished`].
+    Direct,
+    /// RFC 6120 §5: a stream that must be upgraded.
+    StartTls,
+}
+
+/// What happened.
+pub enum Input {
+    /// Answer to [`Output::Bind`]: the full JID, or why not.
+    Bound(Result<Jid, StanzaError>),
+    /// The parser's next event.
+    Event {
+        /// The event.
+        event: StreamEvent,
+        /// Whether the parser holds bytes behind it that came along (`Parser::unread() > 0`).
+        unread: bool,
+    },
+    /// The parser refused the bytes, the caller's patience ended, or the server shuts down: the
+    /// stream is closed with this error. Allowed in every state.
+    Failed(StreamError),
+    /// Answer to [`Output::LookUp`]. `None`: no such user, a locked one, or no keys of this hash;
+    /// the client sees no difference.
+    Keys {
+        /// What the store has.
+        found: Option<ScramKeys>,
+    },
+    /// Answer to [`Output::CheckPlain`].
+    PlainChecked(bool),
+    /// Answer to [`Output::LookUp`] or [`Output::CheckPlain`] where it cannot be given:
+    /// [`Condition::TemporaryAuthFailure`], [`Condition::AccountDisabled`], ….
+    Refused(Condition),
+    /// The TLS handshake is done.
+    TlsEstablished {
+        /// What the connection can be recognised by. Better none on TLS 1.2: clients that ignore
+        /// XEP-0440 would bind to its weak `tls-unique` as soon as `-PLUS` is offered, and fail.
+        bindings: ChannelBindings,
+    },
+}
+
+/// What to do, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// The user is who it says; the client is told next.
+    Authenticated {
+        /// Who.
+        user: BareJid,
+        /// The SASL mechanism.
+        mechanism: &'static str,
+    },
+    /// A log-in failed; the client is told next. To slow guessing down, carry the next outputs
+    /// out later.
+    AuthFailed {
+        /// Whom it was for, where that was said and is a possible name.
+        user: Option<BareJid>,
+        /// What the client is told.
+        condition: Condition,
+    },
+    /// Bind a resource and feed [`Input::Bound`].
+    Bind {
+        /// The one asked for, prepared; `None` = choose one.
+        resource: Option<String>,
+    },
+    /// Check a password and feed [`Input::PlainChecked`].
+    CheckPlain {
+        /// Whose.
+        user: BareJid,
+        /// Not prepared yet.
+        password: Password,
+    },
+    /// Flush what was sent and close the connection. The error is for the log: where the client
+    /// is to see one, it was in a [`Output::Send`] before.
+    Close(Option<StreamError>),
+    /// The session begins; the parser's next event belongs to it.
+    Established {
+        /// Its full JID.
+        jid: Jid,
+    },
+    /// Look SCRAM keys up and feed [`Input::Keys`].
+    LookUp {
+        /// Whose.
+        user: BareJid,
+        /// For which hash.
+        hash: ScramHash,
+    },
+    /// A new stream follows on this connection (`Parser::restart`).
+    RestartParser,
+    /// Write this text.
+    Send(String),
+    /// Flush, shake hands as the TLS server on the bare connection, feed
+    /// [`Input::TlsEstablished`].
+    StartTls,
+}
+
+/// A password on its way to be checked; wiped when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// The password itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// What a negotiator waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// [`Input::Bound`].
+    Bound,
+    /// [`Input::Event`].
+    Event,
+    /// [`Input::TlsEstablished`].
+    Handshake,
+    /// [`Input::Keys`] or [`Input::Refused`].
+    Keys,
+    /// Nothing: the session has begun or the stream is closed.
+    Nothing,
+    /// [`Input::PlainChecked`] or [`Input::Refused`].
+    PlainChecked,
+}
+
+/// Where the negotiation stands. Each variant holds what is proven so far.
+enum State {
+    AwaitBound { who: LoggedIn, id: Option<String> },
+    Closed,
+    Established,
+    ExpectBind(LoggedIn),
+    ExpectHandshake,
+    ExpectHeader(Stage),
+    ExpectStartTls,
+    LogIn(LogIn),
+}
+
+/// The server's side of one connection's negotiation; drop it once the session has begun.
+pub struct Negotiator {
+    state: State,
+    cx: Context,
+}
+
+impl Negotiator {
+    /// For a connection that was just accepted. `seed` is fresh randomness for it alone: stream
+    /// ids and nonces are made of it.
+    #[must_use]
+    pub fn new(config: Arc<Config>, transport: Transport, seed: [u8; 32]) -> Self {
+        let state = match transport {
+            Transport::Direct => State::ExpectHandshake,
+            Transport::StartTls => State::ExpectHeader(Stage::Plain),
+        };
+        Self { state, cx: Context::new(config, seed) }
+    }
+
+    /// Takes one input; see the module's page for the contract.
+    pub fn feed(&mut self, input: Input) {
+        let state = std::mem::replace(&mut self.state, State::Closed);
+        // Nothing can be said to a client that is to shake hands (RFC 6120 §5.4.3.1).
+        let mute = matches!(state, State::ExpectHandshake);
+        self.state = match step(state, &mut self.cx, input) {
+            Ok(state) => state,
+            Err(error) => self.cx.fail(error, mute),
+        };
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.cx.poll()
+    }
+
+    /// What to feed next, once [`Negotiator::poll`] has nothing more.
+    #[must_use]
+    pub fn wants(&self) -> Wants {
+        match &self.state {
+            State::AwaitBound { .. } => Wants::Bound,
+            State::Closed | State::Established => Wants::Nothing,
+            State::ExpectBind(_) | State::ExpectHeader(_) | State::ExpectStartTls => Wants::Event,
+            State::ExpectHandshake => Wants::Handshake,
+            State::LogIn(log_in) => log_in.wants(),
+        }
+    }
+}
+
+/// One step; an error closes the stream with it.
+fn step(state: State, cx: &mut Context, input: Input) -> Result<State, StreamError> {
+    match (state, input) {
+        (State::Closed, _) => Ok(State::Closed),
+        (_, Input::Failed(error)) => Err(error),
+        (State::ExpectHandshake, Input::TlsEstablished { bindings }) => {
+            Ok(tls::established(cx, bindings))
+        }
+        (State::ExpectHandshake, _) => Err(misuse()),
+        (State::LogIn(log_in), input) if log_in.wants() != Wants::Event => log_in.answer(cx, input),
+        (State::AwaitBound { who, id }, Input::Bound(answer)) => who.bound(cx, id, answer),
+        (State::AwaitBound { .. }, _) => Err(misuse()),
+        // RFC 6120 §4.4: the other side closes, we answer in kind.
+        (_, Input::Event { event: StreamEvent::Close, .. }) => Ok(cx.end(None)),
+        (State::ExpectHeader(stage), Input::Event { event: StreamEvent::Open(open), .. }) => {
+            header::opened(cx, stage, &open)
+        }
+        (state, Input::Event { event: StreamEvent::Stanza(element), unread }) => match state {
+            State::ExpectStartTls => tls::requested(cx, &element, unread),
+            State::LogIn(log_in) => log_in.element(cx, &element),
+            State::ExpectBind(who) => who.element(cx, &element),
+            State::Established => bind::late(cx, &element),
+            _ => Err(misuse()),
+        },
+        _ => Err(misuse()),
+    }
+}
+
+/// The caller fed something that nothing was said about; a client cannot cause this.
+fn misuse() -> StreamError {
+    StreamError::new(StreamCondition::InternalServerError)
+}
+
+#[cfg(test)]
+mod tests;
