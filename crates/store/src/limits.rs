@@ -22,6 +22,3 @@ pub const GROUP_BYTES_MAX: usize = 1024 * 1024;
 /// What a change weighs in the queue beside its key and value: its own record and its entry
 /// in the overlay.
 pub const OP_OVERHEAD_BYTES: usize = 96;
-
-/// Rows that one scan may ask for. Callers page through more.
-pub const SCAN_ROWS_MAX: usize = 100_000;

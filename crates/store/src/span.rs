@@ -85,21 +85,29 @@ impl<K: Key> Span<K> {
     }
 }
 
-impl<A: Key, B: Key> Span<(A, B)> {
+/// Keys that are made of parts.
+pub trait Parts {
+    /// The type of the first part.
+    type First: Key;
+}
+
+impl<A: Key, B> Parts for (A, B) {
+    type First = A;
+}
+
+impl<A: Key, B, C> Parts for (A, B, C) {
+    type First = A;
+}
+
+impl<K: Key + Parts> Span<K> {
     /// All keys whose first part is `first`.
     #[must_use]
-    pub fn under<Q: AsKey<A> + ?Sized>(first: &Q) -> Self {
-        Self::with_prefix(encoded::<A, Q>(first))
+    pub fn under<Q: AsKey<K::First> + ?Sized>(first: &Q) -> Self {
+        Self::with_prefix(encoded::<K::First, Q>(first))
     }
 }
 
 impl<A: Key, B: Key, C: Key> Span<(A, B, C)> {
-    /// All keys whose first part is `first`.
-    #[must_use]
-    pub fn under<Q: AsKey<A> + ?Sized>(first: &Q) -> Self {
-        Self::with_prefix(encoded::<A, Q>(first))
-    }
-
     /// All keys whose first two parts are `first` and `second`.
     #[must_use]
     pub fn under_both<P, Q>(first: &P, second: &Q) -> Self

@@ -1,0 +1,386 @@
+//! Writing: one thread that commits what waits, together.
+//!
+//! The thread takes whatever has queued up while it was writing, up to a limit, makes it one
+//! transaction, flushes it, and then tells everybody. A lone commit does not wait for company.
+//! So one flush serves many, which is what a memory card needs.
+//!
+//! If a group fails, every commit that waits by then fails with it: it was decided on what is
+//! now lost. The store goes on; when there is space again, commits succeed again.
+//!
+//! Folding: commits only append to the log. Once [`FOLD_PAGES`] have gathered, the thread
+//! folds them into the store file, after everybody has been told and never inside a commit. A
+//! page that was written ten times since goes into the file once. A longer log would save a
+//! few more of these writes, and cost longer pauses and a longer start after a crash.
+//!
+//! Invariants: `done` is called once for each commit, in the order of the calls, on this
+//! thread, with no lock held; changes leave the overlay before `done` is called.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::batch::Change;
+use crate::claim::Claim;
+use crate::engine::{self, Fold, Log, failed};
+use crate::error::StoreError;
+use crate::inner::{Inner, Pending, Stage, Upkeep, Waiting};
+use crate::limits::{GROUP_BATCHES_MAX, GROUP_BYTES_MAX};
+use crate::overlay::Placed;
+
+/// Pages (of 4 KiB) in the log that make the writer fold it into the file.
+const FOLD_PAGES: u32 = 1_000;
+
+/// Pages that one step of giving space back moves: a fraction of a second on a slow card, as
+/// commits wait meanwhile.
+const COMPACT_PAGES: u32 = 256;
+
+/// How long closing waits for somebody who looks into the file with the engine's own tools.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+const WRITING: &str = "writing";
+const FOLDING: &str = "folding the log";
+const COMPACTING: &str = "giving space back";
+const CLOSING: &str = "closing";
+
+/// The writer thread's own things.
+pub(crate) struct Writer {
+    inner: Arc<Inner>,
+    /// `None` once closed.
+    open: Option<(Connection, Claim)>,
+    /// Length of the log, in pages, at which folding is tried next.
+    fold_at: u32,
+}
+
+/// What there is to do next.
+enum Work {
+    Group(Vec<Waiting>),
+    Upkeep(Upkeep),
+    Close,
+    Leave,
+}
+
+impl Writer {
+    pub(crate) fn new(inner: Arc<Inner>, connection: Connection, claim: Claim) -> Self {
+        Writer { inner, open: Some((connection, claim)), fold_at: FOLD_PAGES }
+    }
+
+    /// The thread: works until the store is closed and no handle is left.
+    pub(crate) fn run(mut self) {
+        let mut upkeep_next = false;
+        loop {
+            match self.next_work(upkeep_next) {
+                Work::Group(group) => {
+                    self.commit(group);
+                    upkeep_next = true;
+                }
+                Work::Upkeep(upkeep) => {
+                    self.keep_up(upkeep);
+                    upkeep_next = false;
+                }
+                Work::Close => self.close(),
+                Work::Leave => return,
+            }
+        }
+    }
+
+    /// Waits for work. Commits and upkeep take turns where both wait.
+    fn next_work(&self, upkeep_next: bool) -> Work {
+        let mut pending = self.inner.pending();
+        loop {
+            if upkeep_next && let Some(upkeep) = pending.upkeep.pop_front() {
+                return Work::Upkeep(upkeep);
+            }
+            if !pending.queue.is_empty() {
+                return Work::Group(take_group(&mut pending));
+            }
+            if let Some(upkeep) = pending.upkeep.pop_front() {
+                return Work::Upkeep(upkeep);
+            }
+            match pending.stage {
+                Stage::Closing => return Work::Close,
+                Stage::Closed(_) if pending.abandoned => return Work::Leave,
+                Stage::Open | Stage::Closed(_) => {}
+            }
+            pending = self.inner.wait_for_work(pending);
+        }
+    }
+
+    /// Commits a group and tells everybody.
+    fn commit(&mut self, group: Vec<Waiting>) {
+        match self.write(&group) {
+            Ok(()) => {
+                self.inner.retire(&group);
+                tell(group, &Ok(()));
+                self.fold_if_due();
+            }
+            Err(error) => {
+                let behind = self.inner.give_up(&group);
+                tell(group, &Err(error.clone()));
+                tell(behind, &Err(error));
+                // The disk may be full of the log: once folded, its space is used again.
+                self.fold();
+            }
+        }
+    }
+
+    /// Writes a group in one transaction.
+    fn write(&mut self, group: &[Waiting]) -> Result<(), StoreError> {
+        let changes = || group.iter().filter_map(|waiting| waiting.changes.as_ref().ok()).flatten();
+        if changes().next().is_none() {
+            return Ok(());
+        }
+        let (connection, _) = self.open.as_mut().ok_or(StoreError::Closed)?;
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed(WRITING))?;
+        for placed in changes() {
+            apply(&transaction, self.inner.catalog.name(placed.table), placed)
+                .map_err(failed(WRITING))?;
+        }
+        // Dropping the transaction after an error rolls it back.
+        transaction.commit().map_err(failed(WRITING))
+    }
+
+    /// Folds the log into the file once it is long enough.
+    fn fold_if_due(&mut self) {
+        let Some((connection, _)) = &self.open else { return };
+        let Ok(log) = engine::fold(connection, Fold::Look) else { return };
+        if log.pages < log.folded.saturating_add(FOLD_PAGES) {
+            self.fold_at = FOLD_PAGES;
+        } else if log.pages >= self.fold_at {
+            self.fold();
+        }
+    }
+
+    /// Folds as much of the log into the file as readers allow. A failure costs nothing: the
+    /// log is complete without it, and the next try repeats the work.
+    fn fold(&mut self) {
+        let Some((connection, _)) = &self.open else { return };
+        if let Ok(log) = engine::fold(connection, Fold::Some) {
+            // A long reader (a backup) holds it up: do not try again at every commit.
+            let held_up = log.pages > log.folded;
+            self.fold_at = if held_up { log.pages.saturating_add(FOLD_PAGES) } else { FOLD_PAGES };
+        }
+    }
+
+    fn keep_up(&mut self, upkeep: Upkeep) {
+        match upkeep {
+            Upkeep::Compact { before, answer } => {
+                let before = before.or_else(|| self.inner.size_bytes().ok());
+                match self.compact_step() {
+                    // Commits that came meanwhile go first.
+                    Ok(false) => {
+                        let again = Upkeep::Compact { before, answer };
+                        self.inner.pending().upkeep.push_front(again);
+                    }
+                    Ok(true) => {
+                        let after = self.inner.size_bytes();
+                        let freed = after.map(|n| before.unwrap_or(n).saturating_sub(n));
+                        // Nobody may be listening any more.
+                        let _ = answer.send(freed);
+                    }
+                    Err(error) => {
+                        let _ = answer.send(Err(error));
+                    }
+                }
+            }
+            #[cfg(test)]
+            Upkeep::PagesMax { pages, answer } => {
+                let result = self.open.as_ref().map_or(Err(StoreError::Closed), |(c, _)| {
+                    c.pragma_update_and_check(None, "max_page_count", pages, |row| {
+                        row.get::<_, u32>(0)
+                    })
+                    .map(u64::from)
+                    .map_err(failed("limiting the file"))
+                });
+                let _ = answer.send(result);
+            }
+        }
+    }
+
+    /// Gives back some space; `true` when there is no more.
+    fn compact_step(&mut self) -> Result<bool, StoreError> {
+        let (connection, _) = self.open.as_ref().ok_or(StoreError::Closed)?;
+        let free = || -> rusqlite::Result<u32> {
+            connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))
+        };
+        if free().map_err(failed(COMPACTING))? > 0 && !self.inner.is_closing() {
+            let sql = format!("PRAGMA incremental_vacuum({COMPACT_PAGES})");
+            let mut statement = connection.prepare(&sql).map_err(failed(COMPACTING))?;
+            let mut steps = statement.query([]).map_err(failed(COMPACTING))?;
+            while steps.next().map_err(failed(COMPACTING))?.is_some() {}
+            drop(steps);
+            drop(statement);
+            self.fold_if_due();
+            return Ok(false);
+        }
+        // The file shrinks when the log is folded, and the log when it is cut.
+        // Whoever reads at this moment is not waited for, as commits wait as well; then the
+        // next fold does it.
+        engine::fold(connection, Fold::All(Duration::ZERO)).map_err(failed(COMPACTING))?;
+        Ok(true)
+    }
+
+    /// Closes everything, the writing connection last: the last one removes the log.
+    fn close(&mut self) {
+        self.inner.readers.close();
+        let result = self.open.take().map_or(Ok(()), |(connection, claim)| {
+            let log = engine::fold(&connection, Fold::All(LAST_WAIT)).map_err(failed(FOLDING))?;
+            // Where somebody else reads the file the log has to stay, and is found at the
+            // next start. It stays as well if the end cannot be noted.
+            if log == (Log { pages: 0, folded: 0 }) {
+                claim.mark_ended().map_err(|_| StoreError::Io {
+                    doing: "noting the end",
+                    code: rusqlite::ffi::SQLITE_IOERR,
+                })?;
+                engine::leave_no_log(&connection).map_err(failed(CLOSING))?;
+            }
+            connection.close().map_err(|(_, error)| failed(CLOSING)(error))
+        });
+        self.inner.end(result);
+    }
+}
+
+/// Takes what waits, up to the limits.
+fn take_group(pending: &mut Pending) -> Vec<Waiting> {
+    let mut bytes = 0;
+    let fits = |waiting: &&Waiting| {
+        bytes += waiting.bytes;
+        bytes <= GROUP_BYTES_MAX
+    };
+    let fitting = pending.queue.iter().take(GROUP_BATCHES_MAX).take_while(fits).count();
+    // A commit that is larger than a group goes alone.
+    pending.queue.drain(..fitting.max(1)).collect()
+}
+
+/// Tells each caller: its own refusal, or how the group went.
+fn tell(group: Vec<Waiting>, result: &Result<(), StoreError>) {
+    for Waiting { changes, done, .. } in group {
+        let result = changes.and_then(|_| result.clone());
+        // A panic in a caller's code must not end the writer. The panic itself has been
+        // reported by the panic hook.
+        let _ = catch_unwind(AssertUnwindSafe(|| done(result)));
+    }
+}
+
+fn apply(connection: &Connection, table: &str, placed: &Placed) -> rusqlite::Result<()> {
+    match &placed.change {
+        Change::Put(key, value) => connection
+            .prepare_cached(&engine::sql_put(table))?
+            .execute([key.as_ref(), value.as_ref()])?,
+        Change::Delete(key) => {
+            connection.prepare_cached(&engine::sql_delete(table))?.execute([key.as_ref()])?
+        }
+        Change::DeleteSpan(bounds) => connection
+            .prepare_cached(&engine::sql_delete_span(table, bounds))?
+            .execute(engine::span_parameters(bounds))?,
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+    use std::sync::{Arc, Mutex};
+
+    use crate::error::{Blame, StoreError};
+    use crate::inner::Upkeep;
+    use crate::scratch::Scratch;
+    use crate::{Batch, Raw, Schema, Span, Store, Table};
+
+    const NOTES: Table<u64, Raw> = Table::new("notes");
+    const SCHEMA: Schema = Schema { version: 1, tables: &[NOTES.name()], migrations: &[] };
+
+    fn limit_pages(store: &Store, pages: u32) {
+        let (answer, result) = sync_channel(1);
+        store.inner().ask(Upkeep::PagesMax { pages, answer }).unwrap();
+        result.recv().unwrap().unwrap();
+    }
+
+    fn note(n: u64, bytes: usize) -> Batch {
+        let mut batch = Batch::new();
+        batch.put(&NOTES, &n, &Raw(vec![1; bytes]));
+        batch
+    }
+
+    #[test]
+    fn a_full_disk_refuses_what_waits_and_no_more() {
+        let dir = Scratch::new("full");
+        let store = Store::open(dir.path(), &SCHEMA).unwrap();
+        store.commit_blocking(note(1, 10)).unwrap();
+        limit_pages(&store, 40);
+        // While the writer is held up, commits gather: a small one, one that does not fit,
+        // and one that was decided on it.
+        let (go, gate) = sync_channel::<()>(1);
+        store.commit(Batch::new(), move |_| gate.recv().unwrap());
+        let results = Arc::new(Mutex::new(Vec::new()));
+        let bytes = [10, 2_000_000, 10];
+        for (n, bytes) in (2..).zip(bytes) {
+            let results = Arc::clone(&results);
+            store.commit(note(n, bytes), move |result| results.lock().unwrap().push(result));
+        }
+        assert_eq!(store.count(&NOTES, &Span::all()).unwrap(), 4);
+        go.send(()).unwrap();
+        while results.lock().unwrap().len() < 3 {
+            std::thread::yield_now();
+        }
+        // The large one is beyond the size of a group, so the first had a group of its own;
+        // what waits behind the failure goes with it.
+        let full = Err(StoreError::Full);
+        assert_eq!(*results.lock().unwrap(), [Ok(()), full.clone(), full]);
+        assert_eq!(StoreError::Full.blame(), Blame::Operator);
+        assert_eq!(store.keys(&NOTES, &Span::all(), 9).unwrap(), [1, 2]);
+        assert_eq!(store.get(&NOTES, &3).unwrap(), None);
+        assert_eq!(store.backlog(), 0);
+
+        // Small commits still fit, and with space the large one does.
+        store.commit_blocking(note(5, 10)).unwrap();
+        assert_eq!(store.commit_blocking(note(6, 2_000_000)), Err(StoreError::Full));
+        limit_pages(&store, u32::MAX / 2);
+        store.commit_blocking(note(6, 2_000_000)).unwrap();
+        assert_eq!(store.check().unwrap(), Vec::<String>::new());
+        drop(store);
+        let store = Store::open(dir.path(), &SCHEMA).unwrap();
+        assert_eq!(store.keys(&NOTES, &Span::all(), 9).unwrap(), [1, 2, 5, 6]);
+    }
+
+    #[test]
+    fn space_comes_back() {
+        let dir = Scratch::new("compact");
+        let store = Store::open(dir.path(), &SCHEMA).unwrap();
+        for n in 0..64 {
+            store.commit(note(n, 100_000), |result| result.unwrap());
+        }
+        store.flush().unwrap();
+        let mut batch = Batch::new();
+        batch.delete_span(&NOTES, &Span::all().from(&4));
+        store.commit_blocking(batch).unwrap();
+        let before = store.size_bytes().unwrap();
+        let freed = store.compact().unwrap();
+        let after = store.size_bytes().unwrap();
+        assert!(after < 600_000, "{before} -> {after}, said {freed}");
+        assert!(freed >= 5_000_000, "{before} -> {after}, said {freed}");
+        assert_eq!(store.compact().unwrap(), 0);
+        assert_eq!(store.count(&NOTES, &Span::all()).unwrap(), 4);
+    }
+
+    #[test]
+    fn the_log_stays_bounded_while_writing() {
+        let dir = Scratch::new("log");
+        let store = Store::open(dir.path(), &SCHEMA).unwrap();
+        let log = || std::fs::metadata(dir.path().join("store.db-wal")).unwrap().len();
+        let mut longest = 0;
+        for n in 0..1_500 {
+            store.commit(note(n % 200, 20_000), |result| result.unwrap());
+            if n % 50 == 49 {
+                store.flush().unwrap();
+                longest = longest.max(log());
+            }
+        }
+        // 30 MB were written; the log is folded every 4 MB, give or take a group.
+        assert!(longest < 8_000_000, "{longest}");
+        assert!(longest > 1_000_000, "{longest}");
+    }
+}
