@@ -16,7 +16,9 @@ use crate::intern::intern;
 use crate::ns;
 use crate::parser::{ParserLimits, StreamOpen};
 use crate::scope::{Mark, Scope};
-use crate::syntax::{attribute_value, push_text, resolve_reference, split_qname};
+use crate::syntax::{
+    attribute_value, is_portable_namespace, push_text, resolve_reference, split_qname,
+};
 use quick_xml::errors::{Error, IllFormedError};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
@@ -40,8 +42,7 @@ pub(crate) struct Builder {
     scope: Scope,
     /// Elements whose end tag has not come yet, outermost first.
     stack: Vec<Frame>,
-    /// The stream's root element, once it is open.
-    stream: Option<Root>,
+    root: Root,
     /// Memory the unit has used up so far, in bytes, see [`ParserLimits`].
     cost: usize,
 }
@@ -53,11 +54,20 @@ struct Frame {
     mark: Mark,
 }
 
-#[derive(Debug)]
-struct Root {
-    prefix: Option<Name>,
-    name: Name,
+/// The element around the units.
+#[derive(Debug, Default)]
+enum Root {
+    /// A stream whose start tag has not come yet.
+    #[default]
+    Expected,
+    /// A stream; its tag had this prefix.
+    Stream { prefix: Option<Name> },
+    /// None: the units stand alone.
+    Nothing,
 }
+
+/// The name of a stream's root element. RFC 6120 §4.2
+const STREAM: &str = "stream";
 
 /// What one element costs beside its text: its node and the overhead of the
 /// allocations in it.
@@ -68,13 +78,12 @@ const ATTRIBUTE_COST: usize = size_of::<Attr>() + 16;
 impl Builder {
     /// A builder of elements without a stream around them.
     pub(crate) fn without_stream() -> Self {
-        let root = Root { prefix: None, name: Name::Borrowed("") };
-        Builder { stream: Some(root), ..Builder::default() }
+        Builder { root: Root::Nothing, ..Builder::default() }
     }
 
     /// Whether the stream's start tag has been seen.
     pub(crate) fn is_open(&self) -> bool {
-        self.stream.is_some()
+        !matches!(self.root, Root::Expected)
     }
 
     /// Takes whole tags and text, beginning with a tag, of one unit. Returns
@@ -133,7 +142,7 @@ impl Builder {
         let attrs = self.attributes(tag.attributes_raw(), mark, limits)?;
         let ns = self.element_ns(prefix)?;
         self.spend(ELEMENT_COST + name.len() + ns.len(), limits)?;
-        if self.stream.is_none() {
+        if !self.is_open() {
             return self.open(
                 prefix,
                 Element { name: intern(name), ns, attrs, nodes: vec![] },
@@ -211,6 +220,9 @@ impl Builder {
         if namespace.len() > limits.name_bytes {
             return Err(XmlError::NameTooLong);
         }
+        if !is_portable_namespace(namespace) {
+            return Err(XmlError::UnportableNamespace);
+        }
         self.scope.declare(mark, prefix, namespace)
     }
 
@@ -226,7 +238,7 @@ impl Builder {
             return Err(XmlError::WrongStreamNamespace);
         }
         // RFC 6120 §4.2
-        if root.name() != "stream" {
+        if root.name() != STREAM {
             return Err(XmlError::NotAStream);
         }
         let open = StreamOpen {
@@ -237,7 +249,7 @@ impl Builder {
             version: root.remove_attr("version"),
             lang: root.lang().map(str::to_owned),
         };
-        self.stream = Some(Root { prefix: prefix.map(intern), name: root.name });
+        self.root = Root::Stream { prefix: prefix.map(intern) };
         Ok(Some(Piece::Open { open, empty }))
     }
 
@@ -248,9 +260,13 @@ impl Builder {
         };
         let Some(frame) = self.stack.pop() else {
             // Only the stream itself can still be open.
-            let root = self.stream.as_ref().ok_or(XmlError::NoRoot)?;
-            let matches = root.name == name && root.prefix.as_deref() == prefix;
-            return if matches { Ok(Some(Piece::Close)) } else { Err(XmlError::MismatchedTag) };
+            return match &self.root {
+                Root::Expected => Err(XmlError::NoRoot),
+                Root::Stream { prefix: open } if name == STREAM && open.as_deref() == prefix => {
+                    Ok(Some(Piece::Close))
+                }
+                Root::Stream { .. } | Root::Nothing => Err(XmlError::MismatchedTag),
+            };
         };
         // XML 1.0 §3: the names are compared as they are spelled.
         if frame.element.name != name || frame.prefix.as_deref() != prefix {

@@ -298,3 +298,9 @@ pub(crate) const ALL: &[&str] = &[
     XHTML_IM,
     XML,
 ];
+
+/// XEP-0478 §3: limits of a stream, as a stream feature.
+pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
+
+/// XEP-0160 §4: the feature name of a server that keeps messages for those who are away.
+pub const MSGOFFLINE: &str = "msgoffline";

@@ -220,6 +220,11 @@ impl Parser {
         self.buffer.len() - self.start + self.unit_bytes
     }
 
+    /// Memory held for bytes that wait, for tests of what an idle stream costs.
+    pub fn held_bytes(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Changes the limits, from the next tag on.
     pub fn set_limits(&mut self, limits: ParserLimits) {
         self.limits = limits;

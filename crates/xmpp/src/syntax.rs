@@ -69,6 +69,39 @@ const fn is_name_char(c: char) -> bool {
             | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
 }
 
+/// Whether every parser takes these letters in a name. The fifth edition of
+/// XML 1.0 allows nearly all of Unicode, but expat and others, which many
+/// clients use, still follow the fourth: one element with an odd name, sent
+/// on, would end their streams. So these are the letters of the larger
+/// alphabets which both editions allow (fourth edition, appendix B).
+fn is_portable_in_names(c: char) -> bool {
+    matches!(c,
+        '\0'..='\x7F' | '\u{B7}'
+        // Latin
+        | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{131}'
+        | '\u{134}'..='\u{13E}' | '\u{141}'..='\u{148}' | '\u{14A}'..='\u{17E}'
+        // Greek, Cyrillic
+        | '\u{388}'..='\u{38A}' | '\u{38E}'..='\u{3A1}' | '\u{3A3}'..='\u{3CE}'
+        | '\u{401}'..='\u{40C}' | '\u{40E}'..='\u{44F}' | '\u{451}'..='\u{45C}'
+        // Hebrew, Arabic
+        | '\u{5D0}'..='\u{5EA}' | '\u{621}'..='\u{63A}' | '\u{641}'..='\u{64A}'
+        // Kana, Han, Hangul
+        | '\u{3041}'..='\u{3094}' | '\u{30A1}'..='\u{30FA}' | '\u{4E00}'..='\u{9FA5}'
+        | '\u{AC00}'..='\u{D7A3}')
+}
+
+/// Whether every parser takes this namespace. Namespaces in XML §2.2 asks for
+/// a URI reference without enforcing it; expat with namespaces does refuse
+/// some of the characters RFC 3986 §2 has no place for, and would end the
+/// stream of a client the element is sent on to. Other scripts are let pass.
+pub(crate) fn is_portable_namespace(namespace: &str) -> bool {
+    namespace.bytes().all(|b| {
+        !b.is_ascii()
+            || matches!(b, b'!'..=b'~')
+                && !matches!(b, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+    })
+}
+
 /// Splits a qualified name into prefix and local name. Namespaces in XML §4
 pub(crate) fn split_qname(name: &str) -> Result<(Option<&str>, &str), XmlError> {
     let (prefix, local) = match name.split_once(':') {
@@ -77,6 +110,9 @@ pub(crate) fn split_qname(name: &str) -> Result<(Option<&str>, &str), XmlError> 
     };
     if !is_ncname(local) || !prefix.is_none_or(is_ncname) {
         return Err(XmlError::BadName);
+    }
+    if !name.is_ascii() && !name.chars().all(is_portable_in_names) {
+        return Err(XmlError::UnportableName);
     }
     Ok((prefix, local))
 }

@@ -90,6 +90,10 @@ violations! {
     TooManyChildren => PolicyViolation, "an element has too many children";
     /// A name or a namespace beyond its size. RFC 6120 §13.12
     NameTooLong => PolicyViolation, "a name is too long";
+    /// A name with letters which the parsers of many clients refuse.
+    UnportableName => PolicyViolation, "a name has letters that not every parser accepts";
+    /// A namespace with characters which the parsers of many clients refuse.
+    UnportableNamespace => PolicyViolation, "a namespace is not a URI";
     /// A stanza which is small on the wire and large in memory.
     /// RFC 6120 §13.12
     TreeTooLarge => PolicyViolation, "the stanza has too many parts";

@@ -427,5 +427,4 @@ fn reject(kind: Kind, element: &Element, to: Option<&Jid>, error: &StanzaError) 
 }
 
 #[cfg(test)]
-#[path = "stanza_tests.rs"]
 mod tests;
