@@ -1,0 +1,224 @@
+//! Who is asking, and what they may ask the daemon.
+//!
+//! The panel keeps no sessions of its own: the cookie holds the token that the daemon gave at
+//! sign-in, and the daemon says whose it is.
+//!
+//! Invariants: the daemon's client is private to this file, so that [`Admin::call`] is the only
+//! way to a call that needs a signed-in person, and [`Daemon::ask`] reaches only calls that
+//! are marked [`PublicCall`]; a page that needs an administrator is behind [`guard`], and a
+//! handler that takes [`Admin`] asks again.
+
+use std::path::Path;
+
+use admin_api::{Call, Client, ProblemKind, Role, Secret, accounts, daemon, panel, setup, tls};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::App;
+use crate::cookie;
+use crate::pages::Page;
+use crate::problem::Problem;
+use crate::view::Frame;
+
+/// Calls that need no signed-in person.
+pub trait PublicCall: Call {}
+
+impl PublicCall for daemon::Facts {}
+impl PublicCall for daemon::Status {}
+impl PublicCall for panel::SignIn {}
+impl PublicCall for setup::Finish {}
+impl PublicCall for setup::State {}
+impl PublicCall for tls::Authority {}
+impl PublicCall for tls::PanelLeaf {}
+
+/// The daemon, as everybody may ask it.
+#[derive(Debug)]
+pub struct Daemon {
+    client: Client,
+}
+
+impl Daemon {
+    /// The daemon that listens at `socket`.
+    #[must_use]
+    pub fn new(socket: &Path) -> Self {
+        Self { client: Client::new(socket, Role::Panel) }
+    }
+
+    /// Asks what everybody may ask.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn ask<C: PublicCall>(&self, call: C) -> Result<C::Reply, admin_api::Problem> {
+        self.client.call(call).await
+    }
+
+    async fn who(&self, headers: &HeaderMap) -> Result<Option<Session>, admin_api::Problem> {
+        let Some(token) = cookie::token(headers) else { return Ok(None) };
+        match self.client.call_as(token.clone(), panel::Who {}).await {
+            Ok(person) => Ok(Some(Session { token, person })),
+            Err(p) if is_nobody(p.kind) => Ok(None),
+            Err(p) => Err(p),
+        }
+    }
+
+    /// Ends the session of the cookie in `headers`, if there is one.
+    ///
+    /// # Errors
+    /// As [`Client::call_as`]; a session that has ended already is none.
+    pub async fn sign_out(&self, headers: &HeaderMap) -> Result<(), admin_api::Problem> {
+        let Some(token) = cookie::token(headers) else { return Ok(()) };
+        match self.client.call_as(token, panel::SignOut {}).await {
+            Ok(panel::Done {}) => Ok(()),
+            Err(p) if is_nobody(p.kind) => Ok(()),
+            Err(p) => Err(p),
+        }
+    }
+}
+
+/// Answers that mean "this token is nobody's".
+fn is_nobody(kind: ProblemKind) -> bool {
+    matches!(kind, ProblemKind::SignIn | ProblemKind::Setup | ProblemKind::Invalid)
+}
+
+/// A signed-in person.
+#[derive(Clone, Debug)]
+pub struct Session {
+    token: Secret,
+    /// Who it is.
+    pub person: panel::Person,
+}
+
+impl Session {
+    /// The token, for deriving the hidden field of forms.
+    #[must_use]
+    pub fn token(&self) -> &Secret {
+        &self.token
+    }
+
+    /// What to call the person: the name shown to people, or the part before the `@`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        if self.person.display_name.is_empty() {
+            self.person.jid.split('@').next().unwrap_or_default()
+        } else {
+            &self.person.display_name
+        }
+    }
+}
+
+/// Whoever looks at a page that needs no sign-in.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// The person, if signed in and the daemon could say so.
+    pub session: Option<Session>,
+    /// Why the daemon could not be asked, if it could not.
+    pub trouble: Option<admin_api::Problem>,
+}
+
+impl Visitor {
+    /// The frame of `page` for this visitor.
+    #[must_use]
+    pub fn frame(&self, page: &Page) -> Frame {
+        Frame::new(page, self.session.as_ref())
+    }
+}
+
+impl FromRequestParts<App> for Visitor {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        Ok(match app.daemon.who(&parts.headers).await {
+            Ok(session) => Self { session, trouble: None },
+            Err(problem) => Self { session: None, trouble: Some(problem) },
+        })
+    }
+}
+
+/// A signed-in administrator.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    app: App,
+    /// The session of the cookie.
+    pub session: Session,
+    /// Path to come back to after signing in again.
+    here: String,
+}
+
+impl Admin {
+    /// Asks the daemon on this person's behalf.
+    ///
+    /// # Errors
+    /// The daemon's problem; a session that has ended leads to the sign-in page.
+    pub async fn call<C: Call>(&self, call: C) -> Result<C::Reply, Problem> {
+        let token = self.session.token.clone();
+        self.app.daemon.client.call_as(token, call).await.map_err(|p| {
+            if p.kind == ProblemKind::SignIn {
+                Problem::SignIn { back_to: self.here.clone() }
+            } else {
+                Problem::Daemon(p)
+            }
+        })
+    }
+
+    /// The frame of `page` for this person.
+    #[must_use]
+    pub fn frame(&self, page: &Page) -> Frame {
+        Frame::new(page, Some(&self.session))
+    }
+
+    /// Is `jid` the signed-in person's own account?
+    #[must_use]
+    pub fn is(&self, jid: &str) -> bool {
+        self.session.person.jid == jid
+    }
+
+    async fn identify(app: &App, parts: &Parts) -> Result<Self, Problem> {
+        let here = way_back(parts);
+        let session = match app.daemon.who(&parts.headers).await {
+            Ok(Some(session)) => session,
+            Ok(None) => return Err(Problem::SignIn { back_to: here }),
+            Err(p) => return Err(Problem::Daemon(p)),
+        };
+        if session.person.role != accounts::Role::Admin {
+            return Err(Problem::NotAdmin);
+        }
+        Ok(Self { app: App::clone(app), session, here })
+    }
+}
+
+impl FromRequestParts<App> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        match parts.extensions.get::<Self>() {
+            Some(admin) => Ok(admin.clone()),
+            None => Self::identify(app, parts).await,
+        }
+    }
+}
+
+/// Lets only administrators through to a page.
+///
+/// # Errors
+/// The way to the sign-in page, or why the person cannot be let in.
+pub async fn guard(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let admin = Admin::identify(&app, &parts).await?;
+    parts.extensions.insert(admin);
+    Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
+/// Where to go after signing in: what was looked at, or home after a form (its content is gone).
+fn way_back(parts: &Parts) -> String {
+    match parts.method {
+        Method::GET => parts.uri.path_and_query().map_or("/", |p| p.as_str()).to_owned(),
+        _ => "/".to_owned(),
+    }
+}

@@ -1,0 +1,114 @@
+//! Every ceiling of the panel, each with its reason.
+//!
+//! The panel shares a small board with the chat server, and anybody on the home's network can
+//! reach it, signed in or not: whatever one visitor can make it hold or do has a limit here.
+
+use std::time::Duration;
+
+/// Connections at the same time. A browser opens up to six; a family at their phones all at
+/// once stays below 64, and 64 TLS connections cost about 3 MB.
+pub const CONNECTIONS_MAX: usize = 64;
+
+/// Connections from one address at the same time: two browsers on one device, and a quarter of
+/// [`CONNECTIONS_MAX`], so that one misbehaving gadget cannot shut the others out.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 16;
+
+/// Time for a TLS handshake. A phone on bad Wi-Fi needs a second or two.
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Time until the head of a request is there, counted from the end of the one before: also how
+/// long an idle connection is kept.
+pub const HEAD_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// Size of a connection's read buffer and thereby of a request's head. Ours are below 1 KiB;
+/// 16 KiB leaves room for browsers with long language lists. hyper wants 8 KiB at least.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Header lines of a request. Browsers send about 20.
+pub const HEADER_LINES_MAX: usize = 64;
+
+/// Age of a connection. A reader so slow that it needs longer is cut off; a browser simply
+/// connects again.
+pub const CONNECTION_AGE_MAX: Duration = Duration::from_secs(10 * 60);
+
+/// How long a connection may still finish its answer when it is asked to end (at its age, or
+/// when the panel stops).
+pub const LINGER_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Size of a form. The longest thing that people paste is a file of private keys, which the
+/// panel wants to recognise and refuse in words, so it has to fit.
+pub const FORM_BYTES_MAX: usize = 64 * 1024;
+
+/// How much more of a form that is too large is read and thrown away, so that the browser gets
+/// to show why it was refused.
+pub const FORM_DISCARDED_BYTES_MAX: usize = 1024 * 1024;
+
+/// Time until a form's body is there.
+pub const FORM_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// Fields of a form. The largest form has nine.
+pub const FORM_FIELDS_MAX: usize = 32;
+
+/// Time until a page is ready: a little over the longest call of the daemon
+/// ([`admin_api::client::CALL_SECONDS_MAX`]), of which a page makes several but a healthy
+/// daemon answers in milliseconds.
+pub const PAGE_TIME_MAX: Duration = Duration::from_secs(admin_api::client::CALL_SECONDS_MAX + 10);
+
+/// Length of a session token or set-up code that is passed on to the daemon. The daemon's own
+/// are 43 and about 26 characters.
+pub const TOKEN_BYTES_MAX: usize = 128;
+
+/// Length of the return path that the sign-in page carries.
+pub const RETURN_PATH_BYTES_MAX: usize = 512;
+
+/// What a browser calls itself, as passed to the daemon (`admin_api::panel::SignIn::agent`).
+pub const AGENT_BYTES_MAX: usize = 200;
+
+/// Tries to sign in or to use a set-up code per address within [`TRIES_WINDOW`]. The daemon has
+/// its own, stricter limit per account; this one keeps a flood from reaching it.
+pub const TRIES_PER_ADDRESS_MAX: u32 = 20;
+
+/// See [`TRIES_PER_ADDRESS_MAX`].
+pub const TRIES_WINDOW: Duration = Duration::from_secs(5 * 60);
+
+/// Addresses whose tries are remembered. When more come, the one that tried longest ago is
+/// forgotten; a home has fewer devices than this.
+pub const TRIES_ADDRESSES_MAX: usize = 512;
+
+/// How long gathered health facts are shown again: one gathering includes a log-in over TLS, so
+/// visitors who keep reloading must not each cause one.
+pub const HEALTH_AGE_MAX: Duration = Duration::from_secs(10);
+
+/// How long the health page waits for the daemon's own facts, which include a log-in on a slow
+/// board; after that the daemon counts as not answering.
+pub const HEALTH_DAEMON_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// How long the list of network interfaces is believed when deciding who is at home.
+pub const INTERFACES_AGE_MAX: Duration = Duration::from_secs(10);
+
+/// Names in the panel's certificate (`admin_api::tls::PanelLeaf::names`).
+pub const CERTIFICATE_NAMES_MAX: usize = 32;
+
+/// How often the panel looks whether its certificate still fits its addresses.
+pub const CERTIFICATE_LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// First wait after the daemon did not give a certificate; doubled each time up to
+/// [`CERTIFICATE_LOOK_EVERY`]. Panel and daemon start together, so the first try may be early.
+pub const CERTIFICATE_RETRY_FIRST: Duration = Duration::from_secs(1);
+
+/// TLS sessions remembered for quick resumption: one per device of a large family.
+pub const TLS_SESSIONS_MAX: usize = 64;
+
+/// Stack of such a thread; reading small files needs little.
+pub const BLOCKING_STACK_BYTES: usize = 256 * 1024;
+
+/// Threads for blocking work (health facts read files). One works, one waits.
+pub const BLOCKING_THREADS_MAX: usize = 2;
+
+/// Size of the panel's own files (key, certificate): a leaf with 32 names and its authority are
+/// below 4 KiB.
+pub const OWN_FILE_BYTES_MAX: u64 = 64 * 1024;
+
+const _: () = assert!(CONNECTIONS_PER_ADDRESS_MAX < CONNECTIONS_MAX);
+const _: () = assert!(FORM_BYTES_MAX < FORM_DISCARDED_BYTES_MAX);
+const _: () = assert!(HEAD_BYTES_MAX >= 8 * 1024);

@@ -1,0 +1,110 @@
+//! Signed-in devices: where the person is signed in to this panel, and ending that.
+
+use admin_api::panel::{Revoke, Session, Sessions};
+use askama::Template;
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Deserialize;
+
+use super::{Menu, Needs, Page, Route};
+use crate::access::Admin;
+use crate::address::Asked;
+use crate::agent;
+use crate::form::Form;
+use crate::problem::{Problem, see_other};
+use crate::view::{Frame, render};
+use crate::when::{self, When};
+
+/// The page.
+pub static PAGE: Page = Page {
+    slug: "devices",
+    title: "Your devices",
+    within: "",
+    menus: &[Menu::Account(10)],
+    needs: Needs::Admin,
+    routes: &[
+        Route { path: "/devices", methods: || get(show) },
+        Route { path: "/devices/end", methods: || post(end) },
+        Route { path: "/devices/end-others", methods: || post(end_others) },
+    ],
+};
+
+#[derive(Template)]
+#[template(path = "devices.html")]
+struct View {
+    frame: Frame,
+    sessions: Vec<Row>,
+    others: usize,
+    done: &'static str,
+}
+
+/// One place where the person is signed in.
+struct Row {
+    id: String,
+    browser: String,
+    agent: String,
+    address: String,
+    since: When,
+    last_used: When,
+    current: bool,
+}
+
+impl Row {
+    fn new(session: &Session, now: admin_api::UnixTime) -> Self {
+        Self {
+            id: session.id.clone(),
+            browser: agent::in_words(&session.agent),
+            agent: session.agent.clone(),
+            address: session.address.clone(),
+            since: When::new(session.since, now),
+            last_used: When::new(session.last_used, now),
+            current: session.current,
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Query {
+    #[serde(default)]
+    done: String,
+}
+
+async fn show(admin: Admin, Asked(query): Asked<Query>) -> Result<Response, Problem> {
+    let now = when::now();
+    let sessions = admin.call(Sessions {}).await?;
+    let done = match query.done.as_str() {
+        "ended" => "That device is signed out.",
+        "others" => "All other devices are signed out.",
+        _ => "",
+    };
+    render(&View {
+        frame: admin.frame(&PAGE),
+        others: sessions.iter().filter(|s| !s.current).count(),
+        sessions: sessions.iter().map(|s| Row::new(s, now)).collect(),
+        done,
+    })
+}
+
+#[derive(Deserialize)]
+struct EndForm {
+    id: String,
+}
+
+async fn end(admin: Admin, Form(form): Form<EndForm>) -> Result<Response, Problem> {
+    match admin.call(Revoke::One(form.id)).await {
+        Ok(_) => {}
+        // It has ended by itself, which is what was wanted.
+        Err(Problem::Daemon(p)) if p.kind == admin_api::ProblemKind::NotFound => {}
+        Err(problem) => return Err(problem),
+    }
+    Ok(see_other("/devices?done=ended"))
+}
+
+/// A form without fields of its own.
+#[derive(Deserialize)]
+struct Button {}
+
+async fn end_others(admin: Admin, Form(Button {}): Form<Button>) -> Result<Response, Problem> {
+    admin.call(Revoke::Others).await?;
+    Ok(see_other("/devices?done=others"))
+}

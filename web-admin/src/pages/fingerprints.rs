@@ -1,0 +1,329 @@
+//! Fingerprints: the family's directory of OTR fingerprints.
+//!
+//! Everybody's at `/fingerprints`, one person's with forms and history at
+//! `/fingerprints/{name}`. A private key never gets here: [`crate::form::Form`] refuses it.
+
+use admin_api::accounts;
+use admin_api::fingerprints::{Action, Add, Change, Entry, History, List, Remove, State, Update};
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use otr::Fingerprint;
+use serde::Deserialize;
+
+use super::people::shown_name;
+use super::{Menu, Needs, Page, Route};
+use crate::access::Admin;
+use crate::address::{Asked, Segments};
+use crate::form::Form;
+use crate::link;
+use crate::problem::{Problem, see_other};
+use crate::qr;
+use crate::view::{Field, Frame, render};
+use crate::when::{self, When};
+
+/// The page.
+pub static PAGE: Page = Page {
+    slug: "fingerprints",
+    title: "Fingerprints",
+    within: "",
+    menus: &[Menu::Main(20)],
+    needs: Needs::Admin,
+    routes: &[
+        Route { path: "/fingerprints", methods: || get(everybody) },
+        Route { path: "/fingerprints/{name}", methods: || get(show) },
+        Route { path: "/fingerprints/{name}/add", methods: || post(add) },
+        Route { path: "/fingerprints/{name}/update", methods: || post(update) },
+        Route { path: "/fingerprints/{name}/remove", methods: || post(remove) },
+    ],
+};
+
+/// Longest text that is shown again in the field when it is not a fingerprint: 40 digits, each
+/// with a separator, and a label.
+const SHOWN_AGAIN_BYTES_MAX: usize = 120;
+
+#[derive(Template)]
+#[template(path = "fingerprints.html")]
+struct AllView {
+    frame: Frame,
+    people: Vec<Owner>,
+}
+
+/// A person with their fingerprints.
+struct Owner {
+    name: String,
+    jid: String,
+    href: String,
+    entries: Vec<Row>,
+}
+
+async fn everybody(admin: Admin) -> Result<Response, Problem> {
+    let now = when::now();
+    let entries = admin.call(List { name: None }).await?;
+    let accounts = admin.call(accounts::List {}).await?;
+    let owner = |account: &accounts::Account| Owner {
+        name: shown_name(account).to_owned(),
+        jid: account.jid.clone(),
+        href: link::fingerprints(&account.jid),
+        entries: entries
+            .iter()
+            .filter(|e| e.jid == account.jid)
+            .map(|e| Row::new(e, now))
+            .collect(),
+    };
+    render(&AllView { frame: admin.frame(&PAGE), people: accounts.iter().map(owner).collect() })
+}
+
+#[derive(Template)]
+#[template(path = "fingerprints_person.html")]
+struct View {
+    frame: Frame,
+    name: String,
+    jid: String,
+    href: String,
+    person_href: String,
+    entries: Vec<Row>,
+    history: Vec<Line>,
+    /// The form to add one.
+    fingerprint: Field,
+    label: Field,
+    device: Field,
+    state: State,
+    done: &'static str,
+    /// What was just removed, to bring it back.
+    removed: Option<Row>,
+    /// What the daemon refused.
+    failed: Option<String>,
+}
+
+/// One fingerprint as it is shown.
+struct Row {
+    groups: Vec<String>,
+    hex: String,
+    label: String,
+    device: String,
+    state: State,
+    added: When,
+    changed: When,
+    by: String,
+    qr: String,
+}
+
+impl Row {
+    fn new(entry: &Entry, now: admin_api::UnixTime) -> Self {
+        Self {
+            groups: groups(&entry.fingerprint),
+            hex: entry.fingerprint.clone(),
+            label: entry.label.clone(),
+            device: entry.device.clone(),
+            state: entry.state,
+            added: When::new(entry.added, now),
+            changed: When::new(entry.changed, now),
+            by: by(&entry.changed_by),
+            qr: qr::svg(&link::xmpp_with_fingerprint(&entry.jid, &entry.fingerprint)),
+        }
+    }
+}
+
+/// One line of the history.
+struct Line {
+    at: When,
+    by: String,
+    what: &'static str,
+    groups: Vec<String>,
+    hex: String,
+    state: State,
+    /// Can it be put back: was it removed, and is it not in the directory now?
+    restorable: bool,
+}
+
+/// Five groups of eight digits, as chat programs show them.
+fn groups(hex: &str) -> Vec<String> {
+    match Fingerprint::parse(hex) {
+        Ok(fingerprint) => fingerprint.to_string().split(' ').map(str::to_owned).collect(),
+        Err(_) => vec![hex.to_owned()],
+    }
+}
+
+/// Who did it, in words.
+fn by(jid: &str) -> String {
+    match jid {
+        "operator" => "the command line".to_owned(),
+        jid => link::local(jid).to_owned(),
+    }
+}
+
+fn what(change: &Change) -> &'static str {
+    match (change.action, change.state) {
+        (Action::Added, _) => "added",
+        (Action::Described, _) => "described anew",
+        (Action::Removed, _) => "removed",
+        (Action::StateChanged, State::ComparedInPerson) => "marked as compared in person",
+        (Action::StateChanged, State::Declared) => "marked as declared",
+        (Action::StateChanged, State::Seen) => "marked as only seen",
+    }
+}
+
+impl View {
+    async fn load(admin: &Admin, name: &str) -> Result<Self, Problem> {
+        let now = when::now();
+        let account = admin.call(accounts::Show { name: name.to_owned() }).await?;
+        let entries = admin.call(List { name: Some(name.to_owned()) }).await?;
+        let history = admin.call(History { name: name.to_owned() }).await?;
+        let mut seen = Vec::new();
+        let line = |change: &Change| {
+            let present = entries.iter().any(|e| e.fingerprint == change.fingerprint);
+            let newest = !seen.contains(&change.fingerprint);
+            seen.push(change.fingerprint.clone());
+            Line {
+                at: When::new(change.at, now),
+                by: by(&change.by),
+                what: what(change),
+                groups: groups(&change.fingerprint),
+                hex: change.fingerprint.clone(),
+                state: change.state,
+                restorable: newest && !present && change.action == Action::Removed,
+            }
+        };
+        let name = shown_name(&account).to_owned();
+        Ok(Self {
+            frame: admin.frame(&PAGE).titled(&format!("Fingerprints of {name}")),
+            href: link::fingerprints(&account.jid),
+            person_href: link::person(&account.jid),
+            jid: account.jid,
+            history: history.iter().map(line).collect(),
+            entries: entries.iter().map(|e| Row::new(e, now)).collect(),
+            fingerprint: Field::default(),
+            label: Field::default(),
+            device: Field::default(),
+            state: State::default(),
+            done: "",
+            removed: None,
+            failed: None,
+            name,
+        })
+    }
+
+    fn again(&self) -> Result<Response, Problem> {
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, render(self)?).into_response())
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Query {
+    #[serde(default)]
+    done: String,
+}
+
+fn done(word: &str) -> &'static str {
+    match word {
+        "added" => "The fingerprint is in the directory.",
+        "changed" => "The change is saved.",
+        _ => "",
+    }
+}
+
+async fn show(
+    admin: Admin,
+    Segments(name): Segments<String>,
+    Asked(query): Asked<Query>,
+) -> Result<Response, Problem> {
+    render(&View { done: done(&query.done), ..View::load(&admin, &name).await? })
+}
+
+#[derive(Deserialize)]
+struct AddForm {
+    fingerprint: String,
+    #[serde(default)]
+    label: String,
+    #[serde(default)]
+    device: String,
+    #[serde(default)]
+    state: State,
+}
+
+async fn add(
+    admin: Admin,
+    Segments(name): Segments<String>,
+    Form(form): Form<AddForm>,
+) -> Result<Response, Problem> {
+    let parsed = Fingerprint::parse(&form.fingerprint);
+    let refused = match parsed {
+        Err(e) => crate::problem::sentence(&e.to_string()),
+        Ok(fingerprint) => {
+            let call = Add {
+                name: name.clone(),
+                fingerprint: fingerprint.to_hex(),
+                label: form.label.trim().to_owned(),
+                device: form.device.trim().to_owned(),
+                state: form.state,
+            };
+            match admin.call(call).await {
+                Ok(entry) => {
+                    let path = link::fingerprints(&entry.jid);
+                    return Ok(see_other(&format!("{path}?done=added#fp-{}", entry.fingerprint)));
+                }
+                Err(problem) => problem.at_form()?,
+            }
+        }
+    };
+    let mut view = View::load(&admin, &name).await?;
+    // What is far too long for a fingerprint may be anything, and is not shown again.
+    let shown = form.fingerprint.len() <= SHOWN_AGAIN_BYTES_MAX;
+    let value = if shown { form.fingerprint } else { String::new() };
+    view.fingerprint = Field { value, error: Some(refused) };
+    view.label = Field::new(form.label);
+    view.device = Field::new(form.device);
+    view.state = form.state;
+    view.again()
+}
+
+#[derive(Deserialize)]
+struct UpdateForm {
+    fingerprint: String,
+    label: String,
+    device: String,
+    state: State,
+}
+
+async fn update(
+    admin: Admin,
+    Segments(name): Segments<String>,
+    Form(form): Form<UpdateForm>,
+) -> Result<Response, Problem> {
+    let call = Update {
+        name: name.clone(),
+        fingerprint: form.fingerprint,
+        label: Some(form.label.trim().to_owned()),
+        device: Some(form.device.trim().to_owned()),
+        state: Some(form.state),
+    };
+    match admin.call(call).await {
+        Ok(entry) => {
+            let path = link::fingerprints(&entry.jid);
+            Ok(see_other(&format!("{path}?done=changed#fp-{}", entry.fingerprint)))
+        }
+        Err(problem) => {
+            let failed = Some(problem.at_form()?);
+            View { failed, ..View::load(&admin, &name).await? }.again()
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct RemoveForm {
+    fingerprint: String,
+}
+
+/// Removes, and shows the page with a form that brings it back as it was.
+async fn remove(
+    admin: Admin,
+    Segments(name): Segments<String>,
+    Form(form): Form<RemoveForm>,
+) -> Result<Response, Problem> {
+    let call = Remove { name: name.clone(), fingerprint: form.fingerprint };
+    let removed = admin.call(call).await?;
+    let removed = Some(Row::new(&removed, when::now()));
+    render(&View { removed, ..View::load(&admin, &name).await? })
+}
