@@ -68,7 +68,9 @@ pub struct RosterItem {
     /// RFC 6121 §3.1.1: approved before they asked.
     #[serde(default)]
     pub approved: bool,
-    /// A request of theirs is waiting (the `pending in` states of RFC 6121 appendix A).
+    /// A request of theirs is waiting (the `pending in` states of RFC 6121 appendix A). An item
+    /// with nothing else (`none`, no name, no group) is such a request alone and no part of
+    /// the roster (RFC 6121 §3.1.3).
     #[serde(default)]
     pub pending_in: bool,
     /// Groups.
@@ -123,4 +125,8 @@ pub struct ExportPage {
     pub records: Vec<Record>,
     /// Is there more?
     pub more: bool,
+    /// Bare JIDs whose kept messages were left out, because they are too large for a frame. They
+    /// stay on this server until their owner fetches them.
+    #[serde(default)]
+    pub left_out: Vec<String>,
 }
