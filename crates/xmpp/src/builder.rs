@@ -223,6 +223,7 @@ impl Builder {
         if !is_portable_namespace(namespace) {
             return Err(XmlError::UnportableNamespace);
         }
+        self.spend(ATTRIBUTE_COST + prefix.map_or(0, str::len) + namespace.len(), limits)?;
         self.scope.declare(mark, prefix, namespace)
     }
 

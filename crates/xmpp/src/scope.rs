@@ -22,6 +22,11 @@ struct Binding {
     ns: Name,
 }
 
+/// Declarations in force at once. Looking one up walks through them, so many
+/// of them around many elements would be work without end; real streams have
+/// less than ten.
+const BINDINGS_MAX: usize = 128;
+
 /// A point to return to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark(usize);
@@ -55,6 +60,9 @@ impl Scope {
         }
         if self.bindings[mark.0..].iter().any(|b| b.prefix.as_deref() == prefix) {
             return Err(XmlError::DuplicateAttribute);
+        }
+        if self.bindings.len() >= BINDINGS_MAX {
+            return Err(XmlError::TreeTooLarge);
         }
         self.bindings.push(Binding { prefix: prefix.map(intern), ns: intern(namespace) });
         Ok(())

@@ -5,74 +5,15 @@
 //! right number of children. Its element says the same as its fields. What it
 //! holds beyond that is passed on as it came.
 
+mod types;
+
+pub use types::{IqType, Kind, MessageType, PresenceType};
+
 use crate::element::{Element, Name, Node};
-use crate::error::{StanzaCondition, StanzaError, StreamCondition, StreamError, wire_names};
+use crate::error::{StanzaCondition, StanzaError, StreamCondition, StreamError};
 use crate::jid::Jid;
 use crate::ns;
-
-wire_names! {
-    /// The three kinds of stanzas. RFC 6120 §8.2
-    Kind {
-        /// Pushed to somebody. RFC 6120 §8.2.1
-        Message = "message",
-        /// Broadcast to those who want to know. RFC 6120 §8.2.2
-        Presence = "presence",
-        /// Asked and answered. RFC 6120 §8.2.3
-        Iq = "iq",
-    }
-}
-
-wire_names! {
-    /// The type of a message. RFC 6121 §5.2.2
-    MessageType {
-        /// Between two people.
-        Chat = "chat",
-        /// A message that could not be delivered or treated.
-        Error = "error",
-        /// From or to a room.
-        Groupchat = "groupchat",
-        /// A notice that asks for no answer.
-        Headline = "headline",
-        /// Everything else, also if the type is absent or unknown.
-        Normal = "normal",
-    }
-}
-
-wire_names! {
-    /// The type of a presence. RFC 6121 §4.7.1
-    PresenceType {
-        /// The type is absent: available.
-        Available = "",
-        /// A presence that could not be delivered.
-        Error = "error",
-        /// A server asks for somebody's presence.
-        Probe = "probe",
-        /// Asks for a subscription.
-        Subscribe = "subscribe",
-        /// Grants a subscription.
-        Subscribed = "subscribed",
-        /// No longer available.
-        Unavailable = "unavailable",
-        /// Ends one's own subscription.
-        Unsubscribe = "unsubscribe",
-        /// Refuses or withdraws a subscription.
-        Unsubscribed = "unsubscribed",
-    }
-}
-
-wire_names! {
-    /// The type of an IQ. RFC 6120 §8.2.3
-    IqType {
-        /// The request went wrong.
-        Error = "error",
-        /// Asks for something.
-        Get = "get",
-        /// The request went well.
-        Result = "result",
-        /// Changes something.
-        Set = "set",
-    }
-}
+use types::Type;
 
 /// One stanza.
 #[derive(Clone, Debug)]
@@ -81,43 +22,6 @@ pub struct Stanza {
     ty: Type,
     to: Option<Jid>,
     from: Option<Jid>,
-}
-
-/// Kind and type in one, so that no impossible pair can be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Type {
-    Message(MessageType),
-    Presence(PresenceType),
-    Iq(IqType),
-}
-
-impl Type {
-    const fn kind(self) -> Kind {
-        match self {
-            Type::Message(_) => Kind::Message,
-            Type::Presence(_) => Kind::Presence,
-            Type::Iq(_) => Kind::Iq,
-        }
-    }
-
-    const fn error_of(kind: Kind) -> Type {
-        match kind {
-            Kind::Message => Type::Message(MessageType::Error),
-            Kind::Presence => Type::Presence(PresenceType::Error),
-            Kind::Iq => Type::Iq(IqType::Error),
-        }
-    }
-
-    /// Whether an error may answer it: never to an error, nor to a result.
-    /// RFC 6120 §8.3.1, §8.2.3
-    const fn may_be_refused(self) -> bool {
-        !matches!(
-            self,
-            Type::Message(MessageType::Error)
-                | Type::Presence(PresenceType::Error)
-                | Type::Iq(IqType::Error | IqType::Result)
-        )
-    }
 }
 
 /// Why an element is no stanza, and what follows from it.
@@ -133,8 +37,8 @@ pub enum Rejected {
 }
 
 impl Stanza {
-    /// Checks a child of a stream.
-    pub fn from_element(element: Element) -> Result<Stanza, Rejected> {
+    /// Checks a child of a stream. Addresses are passed on in prepared form.
+    pub fn from_element(mut element: Element) -> Result<Stanza, Rejected> {
         // RFC 6120 §4.9.3.24
         let unsupported = Rejected::Stream(StreamCondition::UnsupportedStanzaType.into());
         if element.ns() != ns::CLIENT && element.ns() != ns::SERVER {
@@ -146,14 +50,18 @@ impl Stanza {
             return Err(Rejected::Stream(StreamCondition::InvalidFrom.into()));
         };
         let to = element.attr("to").map(Jid::parse).transpose();
-        let checked = check_type(kind, &element).and_then(|ty| match to {
+        let checked = Type::of(kind, &element).and_then(|ty| match to {
             Ok(_) => Ok(ty),
             // RFC 6120 §8.1.1.1
             Err(_) => Err(StanzaCondition::JidMalformed.into()),
         });
         let to = to.ok().flatten();
         match checked {
-            Ok(ty) => Ok(Stanza { element, ty, to, from }),
+            Ok(ty) => {
+                respell(&mut element, "to", to.as_ref());
+                respell(&mut element, "from", from.as_ref());
+                Ok(Stanza { element, ty, to, from })
+            }
             Err(error) => Err(reject(kind, &element, to.as_ref(), &error)),
         }
     }
@@ -373,36 +281,11 @@ impl Stanza {
     }
 }
 
-fn check_type(kind: Kind, element: &Element) -> Result<Type, StanzaError> {
-    let ty = element.attr("type");
-    let bad = |text: &'static str| StanzaError::new(StanzaCondition::BadRequest).with_text(text);
-    match kind {
-        // RFC 6121 §5.2.2: an unknown type counts as normal.
-        Kind::Message => {
-            let ty = ty.and_then(MessageType::from_wire).unwrap_or(MessageType::Normal);
-            Ok(Type::Message(ty))
-        }
-        // RFC 6121 §4.7.1. The empty type is none of the defined ones.
-        Kind::Presence => match ty {
-            None => Ok(Type::Presence(PresenceType::Available)),
-            Some("") => Err(bad("unknown type of presence")),
-            Some(ty) => PresenceType::from_wire(ty)
-                .map(Type::Presence)
-                .ok_or_else(|| bad("unknown type of presence")),
-        },
-        // RFC 6120 §8.2.3
-        Kind::Iq => {
-            let ty = ty.and_then(IqType::from_wire).ok_or_else(|| bad("unknown type of IQ"))?;
-            if element.attr("id").is_none() {
-                return Err(bad("an IQ needs an id"));
-            }
-            match (ty, element.children().count()) {
-                (IqType::Get | IqType::Set, 1) | (IqType::Result, 0 | 1) | (IqType::Error, _) => {
-                    Ok(Type::Iq(ty))
-                }
-                _ => Err(bad("an IQ has the wrong number of children")),
-            }
-        }
+/// Puts an address back as it is compared, so that the fields and the element
+/// say the same.
+fn respell(element: &mut Element, attr: &'static str, jid: Option<&Jid>) {
+    if let Some(jid) = jid.filter(|jid| element.attr(attr) != Some(jid.as_str())) {
+        element.set_attr(attr, jid.as_str());
     }
 }
 

@@ -32,6 +32,7 @@ fn fields() {
     assert_eq!((m.kind(), m.message_type()), (Kind::Message, Some(MessageType::Chat)));
     assert_eq!((m.presence_type(), m.iq_type()), (None, None));
     assert_eq!(m.to().unwrap().as_str(), "a@b/c");
+    assert_eq!(m.element().attr("to"), Some("a@b/c"));
     assert_eq!(m.from().unwrap().as_str(), "d@e/f");
     assert_eq!(m.id(), Some("1"));
     assert_eq!(m.payload().unwrap().text(), "x");

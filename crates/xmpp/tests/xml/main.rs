@@ -7,6 +7,7 @@ mod mutations;
 mod oracle;
 mod rules;
 mod spelling;
+mod stream_rules;
 mod trees;
 
 /// Settings of the property tests. A failure prints its input, which then
