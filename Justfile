@@ -37,9 +37,11 @@ test-e2e *ARGS: _packages
 tidy: _packages
     cargo test --locked --package snug-tests --test tidy
 
-# Measure snugd against Prosody (ARGS: see tests/src/bench)
+# Measure snugd against Debian's Prosody on this machine (--help tells the scenarios)
 bench *ARGS:
-    cargo run --release --locked --package snug-tests --bin bench -- {{ ARGS }}
+    @sh tests/need-packages.sh prosody
+    cargo build --release --locked {{ programs }}
+    cargo run --release --locked --package snug-tests --bin snug-bench -- {{ ARGS }}
 
 # Fuzz TARGET for SECONDS, starting from its corpus
 fuzz TARGET SECONDS="60":

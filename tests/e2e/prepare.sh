@@ -8,7 +8,7 @@ VENV=$HERE/../.venv
 WANTED=$HERE/requirements.txt
 
 sh "$HERE/../need-packages.sh" \
-    adwaita-icon-theme chromium dbus fonts-dejavu-core libotr5 openbox openssl pidgin pidgin-otr \
+    adwaita-icon-theme chromium dbus fonts-dejavu-core libnss3-tools libotr5 openbox openssl pidgin pidgin-otr \
     procps profanity python3 python3-venv scrot tmux util-linux xdotool xvfb
 
 # A finished install leaves a copy of the list it was made from.

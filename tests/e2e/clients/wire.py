@@ -142,6 +142,10 @@ class Wire:
 
     def ends_with(self, condition, seconds=None):
         """Asserts that the stream ends with the stream error `condition` and is closed."""
+        self.ends_with_one_of(condition, seconds=seconds)
+
+    def ends_with_one_of(self, *conditions, seconds=None):
+        """Asserts that the stream ends with one of these stream errors and is closed."""
         seen = None
         try:
             while True:
@@ -150,7 +154,7 @@ class Wire:
                     seen = error_condition(element, STREAM_ERRORS)
         except Gone:
             pass
-        assert seen == condition, f"expected {condition}, got {seen}"
+        assert seen in conditions, f"expected {conditions}, got {seen}"
 
     # --- negotiation
 
