@@ -19,6 +19,8 @@ use std::io::Read;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 pub use error::{ConfigError, Fault};
 pub use keys::{KEYS, Key};
 
@@ -30,7 +32,7 @@ pub const DEFAULT_PATH: &str = "/etc/snug/snug.toml";
 pub const FILE_BYTES_MAX: u64 = 256 * 1024;
 
 /// Everything in force.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// `[server]`
     pub server: Server,
@@ -51,14 +53,14 @@ pub struct Config {
 }
 
 /// The daemon itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Server {
     /// Absolute directory of the store and of the home's own authority.
     pub data_dir: PathBuf,
 }
 
 /// Where chat clients connect. At least one listener in all.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct C2s {
     /// Listeners that begin in the clear and change to TLS (RFC 6120 §5).
     pub starttls: Vec<SocketAddr>,
@@ -69,7 +71,8 @@ pub struct C2s {
 }
 
 /// Where certificates come from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "mode")]
 pub enum Tls {
     /// The home's own authority makes and renews them.
     #[default]
@@ -84,7 +87,7 @@ pub enum Tls {
 }
 
 /// The socket that the command line and the panel talk to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Admin {
     /// Absolute path of the unix socket.
     pub socket: PathBuf,
@@ -94,7 +97,7 @@ pub struct Admin {
 }
 
 /// The web panel.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Panel {
     /// HTTPS listeners; at least one. Unused when systemd hands over a socket.
     pub listen: Vec<SocketAddr>,
@@ -105,7 +108,7 @@ pub struct Panel {
 }
 
 /// Whom to turn to (XEP-0157); shown to clients. URIs such as `mailto:` or `xmpp:`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Contact {
     /// Administrators.
     pub admin: Vec<String>,
@@ -116,7 +119,7 @@ pub struct Contact {
 }
 
 /// Ceilings that an operator may change. The daemon's own are in its `limits.rs`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Limits {
     /// Connected clients per account, 1 to 100.
     pub sessions_per_account: u32,
@@ -129,14 +132,15 @@ pub struct Limits {
 }
 
 /// The log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Log {
     /// Least important lines that are kept.
     pub level: Level,
 }
 
 /// Importance of a log line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// Something failed that should not.
     Error,

@@ -1,0 +1,70 @@
+//! The commands: one file per area, one line each in [`Command`] and in [`run`].
+
+mod account;
+mod completions;
+mod config;
+mod export;
+mod fingerprint;
+mod health;
+mod import;
+mod session;
+mod setup;
+mod status;
+mod tls;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Add, list, change and remove accounts
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Print a script that completes commands on the Tab key
+    Completions(completions::Completions),
+    /// Check the settings file
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Write all accounts to a file that other servers can import (XEP-0227)
+    Export(export::Export),
+    /// The directory of people's OTR fingerprints
+    #[command(subcommand)]
+    Fingerprint(fingerprint::Command),
+    /// Check the host and the server, and say what to do
+    Health(health::Health),
+    /// Add accounts from a file that another server exported (XEP-0227)
+    Import(import::Import),
+    /// Connected clients
+    #[command(subcommand)]
+    Session(session::Command),
+    /// Set up the home for the first time
+    #[command(subcommand)]
+    Setup(setup::Command),
+    /// Show version, domain, ports and counters of the server
+    Status(status::Status),
+    /// Certificates
+    #[command(subcommand)]
+    Tls(tls::Command),
+}
+
+/// Does it.
+pub(crate) fn run(command: Command, context: &mut Context) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Account(c) => account::run(c, context),
+        Command::Completions(c) => completions::run(&c, context),
+        Command::Config(c) => config::run(&c, context),
+        Command::Export(c) => export::run(&c, context),
+        Command::Fingerprint(c) => fingerprint::run(c, context),
+        Command::Health(c) => health::run(&c, context),
+        Command::Import(c) => import::run(&c, context),
+        Command::Session(c) => session::run(c, context),
+        Command::Setup(c) => setup::run(&c, context),
+        Command::Status(c) => status::run(&c, context),
+        Command::Tls(c) => tls::run(&c, context),
+    }
+}

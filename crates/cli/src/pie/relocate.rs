@@ -1,0 +1,78 @@
+//! Moving records to another domain.
+//!
+//! When a household's accounts move to a home with another name, its people stay each other's
+//! contacts: addresses at the old domain become addresses at the new one.
+//!
+//! Invariant: addresses at any third domain stay as they are.
+
+use admin_api::transfer::Record;
+use xmpp::{Element, Jid};
+
+/// Moves `record` from the domain `old` to `new` (both prepared).
+pub(crate) fn relocate(record: &mut Record, old: &str, new: &str) {
+    for item in &mut record.roster {
+        if let Some(moved) = moved(&item.jid, old, new) {
+            item.jid = moved;
+        }
+    }
+    for message in &mut record.offline {
+        // Written by this program a moment ago, so it parses.
+        let Ok(mut element) = Element::parse(message) else { continue };
+        for name in ["from", "to"] {
+            if let Some(moved) = element.attr(name).and_then(|jid| moved(jid, old, new)) {
+                element.set_attr(name, moved);
+            }
+        }
+        *message = element.to_xml("");
+    }
+}
+
+/// The address at the new domain, if it is at the old one.
+fn moved(jid: &str, old: &str, new: &str) -> Option<String> {
+    let jid = Jid::parse(jid).ok()?;
+    if jid.domain() != old {
+        return None;
+    }
+    let local = jid.local().map(|l| format!("{l}@")).unwrap_or_default();
+    let resource = jid.resource().map(|r| format!("/{r}")).unwrap_or_default();
+    Some(format!("{local}{new}{resource}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for (jid, wanted) in [
+            ("tim@old.example/a@b", Some("tim@new.example/a@b")),
+            ("old.example", Some("new.example")),
+            ("tim@other.example", None),
+            ("tim@sub.old.example", None),
+            ("@", None),
+        ] {
+            assert_eq!(moved(jid, "old.example", "new.example").as_deref(), wanted, "{jid}");
+        }
+    }
+
+    #[test]
+    fn rosters_and_messages() {
+        let mut record: Record = serde_json::from_value(serde_json::json!({
+            "name": "ann",
+            "credentials": { "plain": "x" },
+            "roster": [
+                { "jid": "tim@old", "subscription": "both" },
+                { "jid": "zoe@else", "subscription": "to" },
+            ],
+            "offline": ["<message xmlns='jabber:client' from='tim@old/a' to='ann@old'><body>x@old</body></message>"],
+        }))
+        .unwrap();
+        relocate(&mut record, "old", "new");
+        assert_eq!(record.roster[0].jid, "tim@new");
+        assert_eq!(record.roster[1].jid, "zoe@else");
+        let message = Element::parse(&record.offline[0]).unwrap();
+        assert_eq!(message.attr("from"), Some("tim@new/a"));
+        assert_eq!(message.attr("to"), Some("ann@new"));
+        assert!(record.offline[0].contains("x@old"), "what people wrote stays");
+    }
+}
