@@ -1,0 +1,279 @@
+//! One client connection: bytes to events, events to the negotiator and then to the session.
+//!
+//! Spec: RFC 6120 §4–§7; XEP-0368 (direct TLS). All decisions of the negotiation are
+//! `xmpp::negotiate`'s; this file is its shell: sockets, TLS, clocks, look-ups.
+//!
+//! Invariants: no byte of a client reaches a session except through TLS; log-in has one deadline
+//! for all its steps; a connection's failure ends this task only, and dropping the task gives
+//! back its place, its permit and its session.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError};
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
+use xmpp::error::{StanzaCondition, StanzaError};
+use xmpp::jid::BareJid;
+use xmpp::negotiate::{Config, Input, Negotiator, Output, Transport, Wants};
+use xmpp::parser::{Parser, ParserLimits};
+use xmpp::sasl::{ChannelBindings, Condition};
+use xmpp::scram::ScramHash;
+
+use crate::daemon::{Daemon, Now};
+use crate::limits::{self, LOGIN_TIME_MAX, WRITE_STALL_MAX};
+use crate::listen::Accepted;
+use crate::registry::About;
+use crate::session::Session;
+use crate::{features, io, random, stream};
+
+/// Serves one connection to its end.
+pub async fn serve(daemon: Arc<Daemon>, accepted: Accepted) {
+    let _panics = CountPanic(&daemon);
+    let mut place = accepted.place;
+    let _permit = accepted.permit;
+    let peer = accepted.peer;
+    if accepted.socket.set_nodelay(true).is_err() {
+        return;
+    }
+    let login = log_in(&daemon, accepted.socket, peer, accepted.direct_tls);
+    match timeout(LOGIN_TIME_MAX, Box::pin(login)).await {
+        Err(_) => daemon.counters.add("login", "timed-out"),
+        Ok(None) => {}
+        Ok(Some(ready)) => {
+            place.logged_in();
+            stream::run(&daemon, ready).await;
+        }
+    }
+}
+
+/// Counts the panic of a connection's task: a health finding.
+struct CountPanic<'a>(&'a Daemon);
+
+impl Drop for CountPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.counters.add("daemon", "panics");
+        }
+    }
+}
+
+/// A connection with a bound session.
+pub struct Ready {
+    /// The encrypted stream.
+    pub tls: Box<TlsStream<TcpStream>>,
+    /// Its parser, with what was already read behind the bind request.
+    pub parser: Parser,
+    /// The session.
+    pub session: Session,
+}
+
+/// The shell of the negotiation.
+struct Login<'a> {
+    daemon: &'a Arc<Daemon>,
+    peer: SocketAddr,
+    parser: Parser,
+    negotiator: Negotiator,
+    tls_version: &'static str,
+    user: Option<(BareJid, &'static str)>,
+    session: Option<Session>,
+}
+
+/// What the negotiation wants of the shell.
+enum Step {
+    /// More from the client.
+    Read,
+    /// A TLS handshake.
+    StartTls,
+    /// The session is bound.
+    Done,
+    /// The connection is over.
+    Close,
+}
+
+async fn log_in(
+    daemon: &Arc<Daemon>,
+    mut socket: TcpStream,
+    peer: SocketAddr,
+    direct_tls: bool,
+) -> Option<Ready> {
+    let transport = if direct_tls { Transport::Direct } else { Transport::StartTls };
+    let mut login = Login {
+        daemon,
+        peer,
+        parser: Parser::new(ParserLimits::STRANGER),
+        negotiator: Negotiator::new(config(daemon), transport, random::bytes()),
+        tls_version: "",
+        user: None,
+        session: None,
+    };
+    if !direct_tls && !matches!(login.drive(&mut socket).await, Step::StartTls) {
+        close(&mut socket).await;
+        return None;
+    }
+    let mut tls = match daemon.tls.acceptor(direct_tls).accept(socket).await {
+        Ok(tls) => Box::new(tls),
+        Err(e) => {
+            daemon.counters.add("tls", "handshake-failed");
+            tracing::debug!(error = %e, "TLS handshake failed");
+            return None;
+        }
+    };
+    login.tls_established(&tls);
+    if !matches!(login.drive(&mut *tls).await, Step::Done) {
+        close(&mut *tls).await;
+        return None;
+    }
+    let mut parser = login.parser;
+    parser.set_limits(limits::after_login(daemon.config.limits.stanza_bytes));
+    Some(Ready { tls, parser, session: login.session? })
+}
+
+/// The negotiation's configuration, made again only when the domain changes (at set-up).
+fn config(daemon: &Arc<Daemon>) -> Arc<Config> {
+    let domain = daemon.domain();
+    let mut cached = daemon.negotiation.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((made_for, config)) = &*cached
+        && *made_for == domain
+    {
+        return Arc::clone(config);
+    }
+    let config = Arc::new(Config {
+        domain: domain.as_deref().and_then(|d| BareJid::from_domain(d).ok()),
+        plain: daemon.config.c2s.plain,
+        features: features::stream_features(daemon),
+        fake_secret: daemon.auth.fake_secret(),
+        iterations: crate::accounts::ITERATIONS,
+    });
+    *cached = Some((domain, Arc::clone(&config)));
+    config
+}
+
+impl Login<'_> {
+    /// Reads and answers until the negotiation wants something else.
+    async fn drive<S: AsyncRead + AsyncWrite + Unpin>(&mut self, socket: &mut S) -> Step {
+        loop {
+            match self.answer(socket).await {
+                Step::Read => {}
+                step => return step,
+            }
+            debug_assert_eq!(self.negotiator.wants(), Wants::Event);
+            match self.parser.next() {
+                Ok(Some(event)) => {
+                    let unread = self.parser.unread() > 0;
+                    self.negotiator.feed(Input::Event { event, unread });
+                }
+                Err(error) => self.negotiator.feed(Input::Failed(error)),
+                Ok(None) => match io::read_some(socket, &mut self.parser).await {
+                    Ok(n) if n > 0 => {}
+                    _ => return Step::Close,
+                },
+            }
+        }
+    }
+
+    /// Carries out what the negotiator wants, until it wants nothing more for now.
+    async fn answer<S: AsyncWrite + Unpin>(&mut self, socket: &mut S) -> Step {
+        while let Some(output) = self.negotiator.poll() {
+            match output {
+                Output::Send(xml) => {
+                    if !io::write_in_time(socket, xml.as_bytes(), WRITE_STALL_MAX).await {
+                        return Step::Close;
+                    }
+                }
+                Output::RestartParser => self.parser.restart(),
+                Output::StartTls => return Step::StartTls,
+                Output::LookUp { user, hash } => self.look_up(&user, hash).await,
+                Output::CheckPlain { user, password } => {
+                    self.check_plain(&user, password.expose()).await;
+                }
+                Output::AuthFailed { user, .. } => {
+                    self.daemon.counters.add("login", "failed");
+                    self.daemon.auth.failed(self.peer.ip(), user.as_ref(), Now::read());
+                }
+                Output::Authenticated { user, mechanism } => {
+                    let now = Now::read();
+                    self.daemon.auth.succeeded(self.daemon, self.peer.ip(), &user, now);
+                    self.user = Some((user, mechanism));
+                }
+                Output::Bind { resource } => self.bind(resource.as_deref()),
+                Output::Established { .. } => return Step::Done,
+                Output::Close(error) => {
+                    if let Some(error) = error {
+                        self.daemon.counters.add("stream-error", error.condition.as_str());
+                    }
+                    return Step::Close;
+                }
+            }
+        }
+        Step::Read
+    }
+
+    fn tls_established(&mut self, tls: &TlsStream<TcpStream>) {
+        let connection = tls.get_ref().1;
+        let mut bindings = ChannelBindings::default();
+        self.tls_version = "TLSv1.2";
+        // On TLS 1.2 no binding is offered: clients would choose tls-unique there.
+        if connection.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3) {
+            self.tls_version = "TLSv1.3";
+            // RFC 9266 §2
+            bindings.exporter = connection
+                .export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b""))
+                .ok()
+                .map(|secret| secret.to_vec());
+            bindings.server_end_point = self.daemon.tls.server_end_point();
+        }
+        self.negotiator.feed(Input::TlsEstablished { bindings });
+    }
+
+    /// A wrong password before makes this try wait; see `auth`.
+    async fn slow_down(&self, user: &BareJid) {
+        let delay = self.daemon.auth.delay(self.peer.ip(), user, Now::read());
+        if !delay.is_zero() {
+            self.daemon.counters.add("login", "slowed-down");
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    async fn look_up(&mut self, user: &BareJid, hash: ScramHash) {
+        self.slow_down(user).await;
+        let input = match self.daemon.auth.scram_keys(self.daemon, user, hash) {
+            Ok(found) => Input::Keys { found },
+            Err(_) => Input::Refused(Condition::TemporaryAuthFailure),
+        };
+        self.negotiator.feed(input);
+    }
+
+    async fn check_plain(&mut self, user: &BareJid, password: &str) {
+        self.slow_down(user).await;
+        let input = match self.daemon.auth.check_plain(self.daemon, user, password).await {
+            Ok(right) => Input::PlainChecked(right),
+            Err(_) => Input::Refused(Condition::TemporaryAuthFailure),
+        };
+        self.negotiator.feed(input);
+    }
+
+    fn bind(&mut self, resource: Option<&str>) {
+        let bound = match &self.user {
+            Some((user, mechanism)) => {
+                let about = About {
+                    address: self.peer,
+                    tls: self.tls_version,
+                    mechanism,
+                    since: Now::read().unix,
+                };
+                Session::bind(self.daemon, user, resource, about)
+            }
+            // The negotiator binds only after it authenticated.
+            None => Err(StanzaError::new(StanzaCondition::InternalServerError)),
+        };
+        let jid = bound.map(|session| self.session.insert(session).jid.clone());
+        self.negotiator.feed(Input::Bound(jid));
+    }
+}
+
+/// Ends a stream that never got a session. Errors do not matter: the client is gone anyway.
+async fn close<S: AsyncWrite + Unpin>(socket: &mut S) {
+    let _ = timeout(WRITE_STALL_MAX, socket.shutdown()).await;
+}

@@ -1,0 +1,34 @@
+//! What a handler wants done: effects, carried out after it returned.
+//!
+//! A handler changes its own account's state in memory, and leaves everything else as an
+//! effect: writes to the store, words to the account's own sessions, stanzas for others.
+//! Invariants: writes are handed to the store under the account's lock, in the order decided;
+//! what must not be said before they are durable is held with their ticket.
+
+use store::Batch;
+use xmpp::error::{StanzaError, StreamError};
+use xmpp::stanza::Stanza;
+
+use crate::registry::SessionId;
+
+/// The effects of one handler.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Writes, as one atomic batch.
+    pub writes: Batch,
+    /// Stanzas for sessions of this account, said once the writes are durable.
+    pub own: Vec<(SessionId, Stanza)>,
+    /// Stanzas for anybody (their `to` decides), routed once the writes are durable.
+    pub routed: Vec<Stanza>,
+    /// Stanzas for anybody that report nothing of the writes, such as presence: routed now,
+    /// whether or not the writes succeed. Held back they would be overtaken by what the account
+    /// says next.
+    pub at_once: Vec<Stanza>,
+    /// Stanzas routed instead of all of `own` and `routed` if the writes fail.
+    pub routed_on_failure: Vec<Stanza>,
+    /// Sessions of this account to end.
+    pub ended: Vec<(SessionId, StreamError)>,
+}
+
+/// What a handler of a stanza returns: the error to answer with, if any.
+pub type Handled = Result<(), StanzaError>;

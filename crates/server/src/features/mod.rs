@@ -1,0 +1,246 @@
+//! The extensions the daemon speaks, one file each, and the tables that dispatch to them.
+//!
+//! A feature is a `const FEATURE: Feature`: plain function pointers, no registration at run
+//! time. Order is the order of [`ALL`]. Handlers are synchronous and run under the lock of one
+//! account; all they want done elsewhere they leave as [`Effects`].
+//!
+//! Invariants: no IQ is claimed twice; every file of this folder is in [`ALL`] (both tested).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use xmpp::element::Element;
+use xmpp::error::{StanzaCondition, StanzaError};
+use xmpp::stanza::{IqType, Stanza};
+
+use crate::daemon::{Daemon, Now};
+use crate::effect::{Effects, Handled};
+use crate::registry::{Account, SessionId};
+
+pub mod caps;
+pub mod contact;
+pub mod disco;
+pub mod last;
+pub mod offline;
+pub mod ping;
+pub mod presence;
+pub mod roster;
+pub mod stream_limits;
+pub mod subscription;
+pub mod time;
+pub mod version;
+
+/// Every feature. Where order matters it says why.
+pub const ALL: &[Feature] = &[
+    caps::FEATURE,
+    contact::FEATURE,
+    disco::FEATURE,
+    last::FEATURE,
+    offline::FEATURE,
+    ping::FEATURE,
+    presence::FEATURE,
+    roster::FEATURE,
+    stream_limits::FEATURE,
+    subscription::FEATURE,
+    time::FEATURE,
+    version::FEATURE,
+];
+
+/// What a feature is and where it takes part.
+pub struct Feature {
+    /// The file's name.
+    pub name: &'static str,
+    /// What it implements.
+    pub spec: Spec,
+    /// Features of the server in disco#info.
+    pub disco: &'static [&'static str],
+    /// Features of an account (its bare JID) in disco#info.
+    pub disco_account: &'static [&'static str],
+    /// IQs it answers.
+    pub iq: &'static [IqRoute],
+    /// An element for the stream features after log-in.
+    pub stream_feature: Option<fn(&Daemon) -> Element>,
+    /// A form for the server's disco#info (XEP-0128).
+    pub(crate) disco_form: Option<fn(&Daemon) -> Option<Element>>,
+    /// A session of the account became available with a priority of zero or more: it had none
+    /// before, or a negative one.
+    pub(crate) available: Option<fn(&mut Cx<'_>, SessionId)>,
+    /// A session of the account is about to be removed.
+    pub(crate) closed: Option<fn(&mut Cx<'_>, SessionId)>,
+    /// The account is removed for good: delete what the feature stored of it.
+    pub(crate) removed: Option<fn(&mut Cx<'_>)>,
+}
+
+impl Feature {
+    /// A feature that takes part nowhere yet.
+    #[must_use]
+    pub const fn new(name: &'static str, spec: Spec) -> Self {
+        Self {
+            name,
+            spec,
+            disco: &[],
+            disco_account: &[],
+            iq: &[],
+            stream_feature: None,
+            disco_form: None,
+            available: None,
+            closed: None,
+            removed: None,
+        }
+    }
+}
+
+/// The specification of a feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spec {
+    /// Part of an RFC.
+    Rfc {
+        /// Its number.
+        number: u16,
+        /// The sections, such as `§2`.
+        sections: &'static str,
+    },
+    /// An XMPP extension.
+    Xep {
+        /// Its number.
+        number: u16,
+        /// The version read.
+        version: &'static str,
+    },
+}
+
+/// Whom an IQ is addressed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// The account's own bare JID, or nobody: asked by one of its own sessions.
+    Account,
+    /// The account's bare JID, asked by somebody else. `cx.session` is `None`.
+    Contact,
+    /// The server's domain, asked by one of the account's sessions.
+    Server,
+}
+
+/// An IQ that a feature answers.
+pub struct IqRoute {
+    /// `get` or `set`.
+    pub ty: IqType,
+    /// Addressee.
+    pub target: Target,
+    /// Namespace of the payload.
+    pub ns: &'static str,
+    /// Name of the payload.
+    pub name: &'static str,
+    /// Answers it through `cx.reply`, or returns the error to answer with.
+    pub run: fn(&mut Cx<'_>, &Stanza) -> Handled,
+}
+
+/// What a handler works with.
+pub struct Cx<'a> {
+    /// The daemon: configuration, store for bounded reads, counters.
+    pub daemon: &'a Daemon,
+    /// The time of this input.
+    pub now: Now,
+    /// The account, locked.
+    pub account: &'a mut Account,
+    /// The account's session that the input came from; `None` = from elsewhere.
+    pub session: Option<SessionId>,
+    /// What is to be done.
+    pub effects: Effects,
+}
+
+impl<'a> Cx<'a> {
+    /// A context without effects yet.
+    #[must_use]
+    pub fn new(
+        daemon: &'a Daemon,
+        now: Now,
+        account: &'a mut Account,
+        session: Option<SessionId>,
+    ) -> Self {
+        Self { daemon, now, account, session, effects: Effects::default() }
+    }
+
+    /// Answers the IQ `request` with `payload`: to the own session it came from, or to whoever
+    /// sent it.
+    pub fn reply(&mut self, request: &Stanza, payload: Option<Element>) {
+        self.answer(request.result(payload));
+    }
+
+    /// Answers `request` with `error`, where the RFC allows an answer.
+    pub fn refuse(&mut self, request: &Stanza, error: &StanzaError) {
+        self.daemon.counters.add("stanza-error", error.condition.as_str());
+        if let Some(answer) = request.error(error) {
+            self.answer(answer);
+        }
+    }
+
+    fn answer(&mut self, answer: Stanza) {
+        match self.session {
+            Some(id) => self.effects.own.push((id, answer)),
+            None => self.effects.routed.push(answer),
+        }
+    }
+}
+
+/// IQ dispatch, flattened once at the start.
+pub struct Dispatch {
+    iq: HashMap<(&'static str, &'static str), Vec<&'static IqRoute>>,
+}
+
+impl Dispatch {
+    /// From [`ALL`].
+    #[must_use]
+    pub fn new() -> Self {
+        let mut iq: HashMap<_, Vec<_>> = HashMap::new();
+        for route in ALL.iter().flat_map(|f| f.iq) {
+            iq.entry((route.ns, route.name)).or_default().push(route);
+        }
+        Self { iq }
+    }
+
+    /// Runs the handler of the IQ request `iq`, or refuses it.
+    pub fn run(&self, cx: &mut Cx<'_>, target: Target, iq: &Stanza) {
+        let handled = match self.find(target, iq) {
+            Some(route) => (route.run)(cx, iq),
+            // RFC 6120 §8.4: unknown payloads get service-unavailable.
+            None => Err(StanzaError::new(StanzaCondition::ServiceUnavailable)),
+        };
+        if let Err(error) = handled {
+            cx.refuse(iq, &error);
+        }
+    }
+
+    fn find(&self, target: Target, iq: &Stanza) -> Option<&'static IqRoute> {
+        let payload = iq.payload()?;
+        // Lifetimes: the key borrows from the stanza, so look up by iteration over equal pairs.
+        let routes = self.iq.get(&(payload.ns(), payload.name()) as &(&str, &str))?;
+        routes.iter().copied().find(|r| r.target == target && Some(r.ty) == iq.iq_type())
+    }
+}
+
+impl Default for Dispatch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Calls every feature's `available`.
+pub fn on_available(cx: &mut Cx<'_>, session: SessionId) {
+    ALL.iter().filter_map(|f| f.available).for_each(|hook| hook(cx, session));
+}
+
+/// Calls every feature's `closed`.
+pub fn on_closed(cx: &mut Cx<'_>, session: SessionId) {
+    ALL.iter().filter_map(|f| f.closed).for_each(|hook| hook(cx, session));
+}
+
+/// Calls every feature's `removed`.
+pub fn on_removed(cx: &mut Cx<'_>) {
+    ALL.iter().filter_map(|f| f.removed).for_each(|hook| hook(cx));
+}
+
+/// The stream features after log-in.
+#[must_use]
+pub fn stream_features(daemon: &Arc<Daemon>) -> Vec<Element> {
+    ALL.iter().filter_map(|f| f.stream_feature).map(|make| make(daemon)).collect()
+}

@@ -1,0 +1,212 @@
+//! XEP-0160: Best Practices for Handling Offline Messages, with XEP-0203: Delayed Delivery.
+//!
+//! Keeps messages for a person who is away and hands them over, oldest first, when a client
+//! becomes available with a priority of zero or more. Spec: XEP-0160 §2 and §3; XEP-0203 §4;
+//! RFC 6121 §8.5.2.2.1.
+//!
+//! State: `Handing`, one per account: what is on its way to which session.
+//! Invariants: a kept message is deleted only after it was written to a client's connection, and
+//! goes to one client only; messages leave in the order they came; past the limit the sender
+//! gets an error, nothing is dropped.
+
+use store::{Batch, Raw, Span, StoreError, Table};
+use xmpp::element::Element;
+use xmpp::error::{StanzaCondition, StanzaError};
+use xmpp::jid::BareJid;
+use xmpp::stanza::{MessageType, Stanza};
+use xmpp::{datetime, ns};
+
+use super::{Cx, Feature, Spec};
+use crate::daemon::Daemon;
+use crate::effect::Handled;
+use crate::outbox::Wire;
+use crate::registry::SessionId;
+
+const OFFLINE: Table<(String, u64), Raw> = Table::new("offline");
+/// Tables of this feature.
+pub const TABLES: &[&str] = &["offline"];
+
+/// Messages handed to a client at once. Well below the outbox's limit, so that presence and
+/// replies fit beside them; the next page follows when these are written.
+const PAGE: usize = 64;
+
+/// See the module.
+pub const FEATURE: Feature = Feature {
+    // XEP-0160 §4: advertised by the server.
+    disco: &[ns::MSGOFFLINE],
+    available: Some(available),
+    closed: Some(closed),
+    removed: Some(removed),
+    ..Feature::new("offline", Spec::Xep { number: 160, version: "1.0.1" })
+};
+
+/// All kept messages of `owner`.
+fn mailbox(owner: &str) -> Span<(String, u64)> {
+    Span::<(String, u64)>::under(owner)
+}
+
+/// Which session is being handed kept messages, up to which key.
+#[derive(Debug)]
+struct Handing {
+    session: SessionId,
+    last_key: u64,
+}
+
+/// Keeps `message` for the account, or says what to answer.
+///
+/// # Errors
+/// `service-unavailable` past the limit, `internal-server-error` if the store cannot be read.
+pub fn keep(cx: &mut Cx<'_>, message: &Stanza) -> Handled {
+    if !is_worth_keeping(message) {
+        return Ok(());
+    }
+    let owner = cx.account.jid.as_str();
+    let kept = cx.daemon.store.count(&OFFLINE, &mailbox(owner)).map_err(unreadable)?;
+    if kept >= u64::from(cx.daemon.config.limits.offline_messages) {
+        // XEP-0160 §2, step 3.
+        return Err(StanzaError::new(StanzaCondition::ServiceUnavailable)
+            .with_text("This person is away and their mailbox is full. Try again later."));
+    }
+    let newest = cx.daemon.store.newest(&OFFLINE, &mailbox(owner), 1).map_err(unreadable)?;
+    let key = newest.first().map_or(1, |((_, key), _)| key + 1);
+    let xml = delayed(cx, message).to_xml("");
+    cx.effects.writes.put(&OFFLINE, &(owner, key), &Raw(xml.into_bytes()));
+    let error = StanzaError::new(StanzaCondition::InternalServerError)
+        .with_text("The server could not keep this message.");
+    cx.effects.routed_on_failure.extend(message.error(&error));
+    Ok(())
+}
+
+/// XEP-0160 §3: chat states and the like are of no use later.
+fn is_worth_keeping(message: &Stanza) -> bool {
+    let fleeting = [ns::CHAT_STATES, ns::HINTS];
+    match message.message_type() {
+        Some(MessageType::Chat | MessageType::Normal) => message
+            .element()
+            .children()
+            .any(|c| !fleeting.contains(&c.ns()) && c.name() != "thread"),
+        _ => false,
+    }
+}
+
+/// XEP-0203 §4: the message with the time it was kept, stamped by the server.
+fn delayed(cx: &Cx<'_>, message: &Stanza) -> Element {
+    let mut element = message.element().clone();
+    let domain = cx.account.jid.domain().to_owned();
+    // A rescued message may have been kept before: the first time is the true one.
+    let stamped =
+        element.children().any(|c| c.is("delay", ns::DELAY) && c.attr("from") == Some(&domain));
+    if !stamped {
+        let delay = Element::new("delay", ns::DELAY)
+            .with_attr("from", domain)
+            .with_attr("stamp", datetime::utc(cx.now.unix))
+            .with_text("Kept while you were away");
+        element.push(delay);
+    }
+    element
+}
+
+fn available(cx: &mut Cx<'_>, session: SessionId) {
+    // One client gets them; the others see them by other means later (XEP-0160 §2, step 6).
+    if cx.account.slots.get::<Handing>().is_none() {
+        hand_over(cx, session, 0);
+    }
+}
+
+/// Queues the next page after `after` for `session`.
+fn hand_over(cx: &mut Cx<'_>, session: SessionId, after: u64) {
+    let owner = cx.account.jid.as_str();
+    let rest = mailbox(owner).after(&(owner, after));
+    let page = match cx.daemon.store.scan(&OFFLINE, &rest, PAGE) {
+        Ok(page) => page,
+        Err(e) => {
+            tracing::error!(error = %e, "kept messages cannot be read; they stay in the store");
+            return;
+        }
+    };
+    let Some(bound) = cx.account.session(session) else { return };
+    let mut last_key = after;
+    for ((_, key), Raw(bytes)) in &page {
+        last_key = *key;
+        let parsed = std::str::from_utf8(bytes).ok().and_then(|xml| Element::parse(xml).ok());
+        let Some(Ok(message)) = parsed.map(Stanza::from_element) else {
+            tracing::error!("a kept message is damaged; it stays in the store");
+            cx.daemon.counters.add("offline", "damaged");
+            continue;
+        };
+        if !bound.outbox.push(Wire::kept(&message, *key)) {
+            return;
+        }
+    }
+    if page.is_empty() {
+        cx.account.slots.take::<Handing>();
+    } else {
+        cx.account.slots.put(Handing { session, last_key });
+    }
+}
+
+/// The messages named by `keys` were written to `session`'s connection: delete them, and hand
+/// over the next page once this one is through.
+pub fn written(cx: &mut Cx<'_>, session: SessionId, keys: &[u64]) {
+    for key in keys {
+        cx.effects.writes.delete(&OFFLINE, &(cx.account.jid.as_str(), *key));
+    }
+    let next = cx
+        .account
+        .slots
+        .get::<Handing>()
+        .filter(|h| h.session == session && keys.contains(&h.last_key))
+        .map(|h| h.last_key);
+    if let Some(after) = next {
+        hand_over(cx, session, after);
+    }
+}
+
+/// What was not written to the session stays for the next one; another client that is there
+/// gets it now.
+fn closed(cx: &mut Cx<'_>, session: SessionId) {
+    let handing = cx.account.slots.get::<Handing>().is_some_and(|h| h.session == session);
+    if !handing {
+        return;
+    }
+    cx.account.slots.take::<Handing>();
+    let other =
+        cx.account.sessions.iter().find(|s| s.id != session && s.priority >= Some(0)).map(|s| s.id);
+    if let Some(other) = other {
+        hand_over(cx, other, 0);
+    }
+}
+
+fn removed(cx: &mut Cx<'_>) {
+    cx.effects.writes.delete_span(&OFFLINE, &mailbox(cx.account.jid.as_str()));
+}
+
+fn unreadable(e: StoreError) -> StanzaError {
+    tracing::error!(error = %e, "kept messages cannot be read");
+    StanzaError::new(StanzaCondition::InternalServerError)
+}
+
+/// The kept messages of `owner`, oldest first, as XML with the namespace written out.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn export(daemon: &Daemon, owner: &BareJid) -> Result<Vec<String>, StoreError> {
+    let limit = daemon.config.limits.offline_messages as usize;
+    let rows = daemon.store.scan(&OFFLINE, &mailbox(owner.as_str()), limit)?;
+    Ok(rows.into_iter().map(|(_, Raw(xml))| String::from_utf8_lossy(&xml).into_owned()).collect())
+}
+
+/// Adds `messages`, oldest first, to an account that has none. Each is checked to be a message.
+///
+/// # Errors
+/// Says which is not one.
+pub fn import(batch: &mut Batch, owner: &BareJid, messages: &[String]) -> Result<(), String> {
+    for (key, xml) in (1..).zip(messages) {
+        let element = Element::parse(xml).map_err(|e| format!("offline message {key}: {e}"))?;
+        if !element.is("message", ns::CLIENT) {
+            return Err(format!("offline message {key} is not a message"));
+        }
+        batch.put(&OFFLINE, &(owner.as_str(), key), &Raw(element.to_xml("").into_bytes()));
+    }
+    Ok(())
+}

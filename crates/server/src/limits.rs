@@ -1,0 +1,186 @@
+//! Every ceiling of the daemon, with its reason.
+//!
+//! What an operator may change is in `config` and has its default there; what is here protects
+//! the daemon itself. Invariant: no queue, buffer, loop or retry in this crate is without a
+//! limit, and each limit is in this file.
+
+use std::time::Duration;
+
+use xmpp::parser::ParserLimits;
+
+/// Stanzas waiting for one client. A client that does not read for this many stanzas is lost:
+/// 256 holds a log-in's flood of presence in a family of 50 with five devices each.
+pub const OUTBOX_STANZAS_MAX: usize = 256;
+
+/// Bytes waiting for one client; bounds what a client that never reads costs the board.
+pub const OUTBOX_BYTES_MAX: usize = 1024 * 1024;
+
+/// What a client's stanza may be once it is logged in; before, `ParserLimits::STRANGER` holds.
+/// A tree takes up to four times its bytes on the wire, more is a trick.
+#[must_use]
+pub fn after_login(stanza_bytes: usize) -> ParserLimits {
+    ParserLimits { stanza_bytes, tree_bytes: 4 * stanza_bytes, ..ParserLimits::default() }
+}
+
+/// Time from accepting a connection to a bound resource, all steps together. Three round trips
+/// of a slow mobile network and a person confirming a certificate fit; a slow-loris does not.
+pub const LOGIN_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Time for one stanza from its first byte to its last. A stanza of the largest size at
+/// 2G speed fits.
+pub const STANZA_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Silence after which a client is asked whether it is there (XEP-0199 §4.2). Long, because
+/// each ping wakes a phone's radio.
+pub const IDLE_PING_AFTER: Duration = Duration::from_secs(300);
+
+/// Silence after that ping until the connection counts as dead.
+pub const IDLE_PING_WAIT: Duration = Duration::from_secs(60);
+
+/// A write that makes no progress for this long means a dead or stubborn client.
+pub const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
+
+/// Bytes a client may send at once, and per second after that. A burst holds an avatar or
+/// a bundle of keys; the rate is far above typing and file transfer goes elsewhere.
+pub const INPUT_BURST_BYTES: u32 = 4 * 1024 * 1024;
+/// Bytes per second after the burst; see [`INPUT_BURST_BYTES`].
+pub const INPUT_BYTES_PER_SECOND: u32 = 1024 * 1024;
+
+/// Connections in all. 64 people with five devices each, and room for their reconnects;
+/// at about 32 kB each this stays far below the smallest board's memory.
+pub const CONNECTIONS_MAX: usize = 4096;
+
+/// Connections from one address that have not logged in. A home behind one NAT address
+/// restarts with all devices at once; ten thousand half-open connections are an attack.
+pub const HALF_OPEN_PER_ADDRESS_MAX: u32 = 50;
+
+/// Bytes of writes not yet durable above which no session reads its socket; the disk is the
+/// bottleneck then, and queueing more only costs memory.
+pub const STORE_BACKLOG_MAX: usize = 4 * 1024 * 1024;
+
+/// Directed presence remembered per session (RFC 6121 §4.6.3): contacts that must hear of its end.
+pub const DIRECTED_PRESENCE_MAX: usize = 256;
+
+/// Contacts in one roster. Beyond it a roster set is refused.
+pub const ROSTER_ITEMS_MAX: usize = 2_000;
+
+/// Groups per contact, and bytes per name or group.
+pub const ROSTER_GROUPS_MAX: usize = 32;
+/// Bytes of a contact's or a group's name.
+pub const ROSTER_NAME_BYTES_MAX: usize = 1_023;
+
+/// Bytes of a whole roster as XML. Half an outbox, so that the answer to a roster get always fits.
+pub const ROSTER_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 2;
+
+/// Changes of a roster remembered (RFC 6121 §2.6.3). A client that was away for longer gets the
+/// whole roster, which is then the shorter answer anyway.
+pub const ROSTER_CHANGES_KEPT: usize = 64;
+
+/// Subscription requests from strangers kept per account; the oldest is dropped beyond.
+pub const PENDING_IN_MAX: usize = 200;
+
+/// Bytes of a subscription request kept with its text; of a larger one only the request is.
+pub const PENDING_IN_BYTES_MAX: usize = 4_096;
+
+/// Requests shown to a session that becomes available, oldest first; the others follow when
+/// these are answered. All of them at once, beside a roster and presence, would overflow the
+/// outbox, and the person could never log in to answer.
+pub const PENDING_IN_SHOWN_MAX: usize = 64;
+
+/// Longest graceful stop. systemd kills after 90 s; a person who pulls the plug waits less.
+pub const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Connections to the admin socket at once.
+pub const ADMIN_CONNECTIONS_MAX: usize = 16;
+
+/// argon2 runs at once: each takes 19 MiB, and the smallest board has 512 MiB.
+pub const PASSWORD_CHECKS_MAX: usize = 2;
+
+/// argon2 runs waiting. More means an attack; they get `temporary-auth-failure`.
+pub const PASSWORD_CHECKS_WAITING_MAX: usize = 32;
+
+/// Wrong passwords of an address or account that cost nothing: people mistype.
+pub const WRONG_PASSWORDS_FREE: u32 = 3;
+
+/// Longest delay after many wrong passwords. It slows guessing to 8,640 tries a day without
+/// locking the person out.
+pub const WRONG_PASSWORD_DELAY_MAX: Duration = Duration::from_secs(10);
+
+/// Addresses and accounts whose wrong passwords are remembered; the oldest are forgotten.
+pub const THROTTLE_ENTRIES_MAX: usize = 4_096;
+
+/// Wrong passwords of one address for all accounts together that cost nothing: a whole family
+/// shares an address, and each account adds at most [`WRONG_PASSWORDS_FREE`] to this count.
+pub const WRONG_PASSWORDS_FREE_PER_ADDRESS: u32 = 10;
+
+/// First delay after the free wrong passwords; it doubles from there.
+pub const WRONG_PASSWORD_DELAY_FIRST: Duration = Duration::from_millis(500);
+
+/// Longest delay for the wrong passwords that others sent for an account: strangers must not be
+/// able to slow the real person down much.
+pub const WRONG_PASSWORD_DELAY_ELSEWHERE_MAX: Duration = Duration::from_secs(2);
+
+/// Time without a wrong password after which the earlier ones are forgotten.
+pub const WRONG_PASSWORDS_REMEMBERED: Duration = Duration::from_secs(3600);
+
+/// Accounts remembered per address; more are counted together. Else one address with made-up
+/// names could push everything else out of memory.
+pub const THROTTLE_NAMES_PER_ADDRESS_MAX: usize = 16;
+
+/// Records of accounts kept in memory, about 1 kB each: every message to somebody who is away
+/// needs one. Beyond it all are dropped and read again as needed.
+pub const ACCOUNTS_CACHED_MAX: usize = 1_024;
+
+/// Rows read from a table at once where all of it is walked through.
+pub const ROWS_PER_READ: usize = 500;
+
+/// Time for a peer of the admin socket to say who it is.
+pub const ADMIN_HELLO_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Silence after which a connection of the admin socket is closed. Both clients make one call
+/// per connection.
+pub const ADMIN_IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// Time for a peer of the admin socket to take an answer.
+pub const ADMIN_WRITE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Sign-ins to the panel that are held back or checked at once. They occupy connections of the
+/// admin socket, of which some must stay free for the health page.
+pub const PANEL_SIGN_INS_MAX: usize = 6;
+
+/// Panel sessions of one person; the oldest ends beyond.
+pub const PANEL_SESSIONS_PER_ACCOUNT_MAX: usize = 20;
+
+/// Longest life of a panel session, seconds: a month, then the password is asked for again.
+pub const PANEL_SESSION_SECONDS_MAX: u64 = 30 * 24 * 3600;
+
+/// Seconds without use after which a panel session ends: a week.
+pub const PANEL_SESSION_IDLE_SECONDS_MAX: u64 = 7 * 24 * 3600;
+
+/// Seconds by which the last use of a panel session may be stale: spares the card a write per page.
+pub const PANEL_SESSION_TOUCH_SECONDS: u64 = 300;
+
+/// Life of a set-up code, seconds: unpack the board today, finish tomorrow.
+pub const SETUP_CODE_SECONDS_MAX: u64 = 24 * 3600;
+
+/// Wrong set-up codes per minute, from everybody together. The code has 128 bits; this only
+/// keeps guessing from costing time.
+pub const SETUP_CODE_TRIES_PER_MINUTE: u32 = 60;
+
+/// Fingerprints of one person: far more than anybody has clients.
+pub const FINGERPRINTS_PER_ACCOUNT_MAX: usize = 100;
+
+/// Changes kept in the history of one person's fingerprints; the oldest go beyond.
+pub const FINGERPRINT_CHANGES_MAX: usize = 2_000;
+
+/// Longest health log-in on loopback.
+pub const PROBE_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// Age up to which the result of a health log-in is given again.
+pub const PROBE_FRESH: Duration = Duration::from_secs(20);
+
+/// Wait for the clients of a removed account to go before its data is deleted.
+pub const REMOVAL_WAIT_MAX: Duration = Duration::from_secs(5);
+
+const _: () = assert!(ParserLimits::STRANGER.stanza_bytes < OUTBOX_BYTES_MAX);
+const _: () = assert!(INPUT_BURST_BYTES as usize >= OUTBOX_BYTES_MAX);

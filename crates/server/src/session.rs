@@ -1,0 +1,301 @@
+//! A session: a client with a bound resource, from binding to its end, and what happens to the
+//! stanzas it sends.
+//!
+//! Spec: RFC 6120 §7 (binding), §8.1 (addresses), §10 (processing); RFC 6121 §8.2–8.4.
+//! Invariants: `from` of every stanza is the session's own full JID; stanzas of one session are
+//! handled in the order they came (RFC 6120 §10.1); a reply is held until all that the session
+//! caused before is durable, so a reply acknowledges everything before it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use xmpp::element::Element;
+use xmpp::error::{StanzaCondition, StanzaError, StreamCondition, StreamError};
+use xmpp::jid::{BareJid, Jid};
+use xmpp::ns;
+use xmpp::stanza::{IqType, Kind, PresenceType, Stanza};
+
+use crate::daemon::{Daemon, Now};
+use crate::deliver;
+use crate::durability::Ticket;
+use crate::features::{self, Cx, Target, offline, presence, subscription};
+use crate::outbox::{End, Outbox};
+use crate::registry::{self, About, Bound, Entry, SessionId, Slots};
+
+/// A bound session as its connection holds it. Dropping it ends the session, also when the
+/// connection's task panics.
+pub struct Session {
+    daemon: Arc<Daemon>,
+    entry: Entry,
+    /// Names the session.
+    pub id: SessionId,
+    /// Its full JID.
+    pub jid: Jid,
+    bare: BareJid,
+    /// What waits to be written to the client.
+    pub outbox: Arc<Outbox>,
+    /// Last ticket of what this session's stanzas caused.
+    unsettled: Ticket,
+    /// Messages that may not have reached the client.
+    unwritten: Vec<Arc<Stanza>>,
+}
+
+impl Session {
+    /// Binds a resource for `user`: the one asked for, or a random one.
+    ///
+    /// # Errors
+    /// `bad-request` for a resource that is not one, `resource-constraint` past the limit.
+    pub fn bind(
+        daemon: &Arc<Daemon>,
+        user: &BareJid,
+        resource: Option<&str>,
+        about: About,
+    ) -> Result<Self, StanzaError> {
+        let resource = match resource {
+            Some(r) if !r.is_empty() => r.to_owned(),
+            // RFC 6120 §7.6: the server makes one, random so that it tells nothing.
+            _ => crate::random::text(12),
+        };
+        let jid = user
+            .with_resource(&resource)
+            .map_err(|_| StanzaError::new(StanzaCondition::BadRequest))?;
+        let entry = daemon.registry.entry(user);
+        let outbox = Arc::new(Outbox::default());
+        let id = daemon.fresh_session();
+        let mut list = VecDeque::new();
+        {
+            let mut account = registry::lock(&entry);
+            let now = Now::read();
+            // RFC 6120 §7.7.2.2: the newer session wins, since it is usually the same device
+            // that lost its connection before we noticed.
+            let old = jid.resource().and_then(|r| account.resource(r)).map(|s| s.id);
+            if let Some(old) = old {
+                if let Some(session) = account.session(old) {
+                    session.outbox.end(End::Error(StreamError::new(StreamCondition::Conflict)));
+                }
+                leave(daemon, &mut account, old, now, &mut list);
+            }
+            if account.sessions.len() >= daemon.config.limits.sessions_per_account as usize {
+                return Err(StanzaError::new(StanzaCondition::ResourceConstraint)
+                    .with_text("Too many devices are connected; disconnect one first."));
+            }
+            account.sessions.push(Bound {
+                id,
+                jid: jid.clone(),
+                outbox: Arc::clone(&outbox),
+                presence: None,
+                priority: None,
+                about,
+                slots: Slots::default(),
+            });
+        }
+        deliver::route_all(daemon, Now::read(), list.into());
+        let bare = user.clone();
+        let daemon = Arc::clone(daemon);
+        let unwritten = Vec::new();
+        Ok(Self { daemon, entry, id, jid, bare, outbox, unsettled: 0, unwritten })
+    }
+
+    /// Handles a stanza of this session.
+    ///
+    /// # Errors
+    /// The stream error that ends the session.
+    pub fn handle(&mut self, now: Now, element: Element) -> Result<(), StreamError> {
+        // A session request or second bind that comes after the negotiation.
+        if let Some(answer) = xmpp::negotiate::late_request(&element) {
+            self.say_element(answer);
+            return Ok(());
+        }
+        let mut stanza = match Stanza::from_element(element) {
+            Ok(stanza) => stanza,
+            Err(rejected) => return self.rejected(rejected),
+        };
+        // RFC 6120 §8.1.2.1: a client speaks for itself only.
+        if stanza
+            .from()
+            .is_some_and(|from| *from != self.jid && *from != Jid::from(self.bare.clone()))
+        {
+            return Err(StreamError::new(StreamCondition::InvalidFrom));
+        }
+        stanza.set_from(self.jid.clone());
+        match stanza.to().cloned() {
+            None => self.to_nobody(now, stanza),
+            Some(to) if !self.daemon.is_local(to.domain()) => self.to_remote(&stanza),
+            Some(to) if to.local().is_none() => self.to_server(now, &stanza),
+            Some(to) => self.to_person(now, &to, stanza),
+        }
+        Ok(())
+    }
+
+    fn rejected(&mut self, rejected: xmpp::stanza::Rejected) -> Result<(), StreamError> {
+        match rejected {
+            xmpp::stanza::Rejected::Stream(error) => Err(error),
+            xmpp::stanza::Rejected::Reply(answer) => {
+                self.daemon.counters.add("stanza-error", "malformed");
+                self.say_element(answer);
+                Ok(())
+            }
+            xmpp::stanza::Rejected::Ignore => Ok(()),
+        }
+    }
+
+    /// RFC 6121 §8.2 and RFC 6120 §10.3: no `to`.
+    fn to_nobody(&mut self, now: Now, mut stanza: Stanza) {
+        match stanza.kind() {
+            Kind::Iq => self.request(now, Target::Account, &stanza),
+            Kind::Message => {
+                // RFC 6120 §10.3.1: as if to the sender's own bare JID.
+                stanza.set_to(Some(self.bare.clone().into()));
+                self.route(now, stanza);
+            }
+            Kind::Presence => match stanza.presence_type() {
+                Some(PresenceType::Available | PresenceType::Unavailable) => {
+                    let id = self.id;
+                    self.with_account(now, |cx| presence::broadcast(cx, id, stanza));
+                }
+                // The other types mean nothing without an addressee.
+                _ => self.refuse(now, &stanza, StanzaCondition::BadRequest),
+            },
+        }
+    }
+
+    /// No federation yet: RFC 6120 §10.4.
+    fn to_remote(&mut self, stanza: &Stanza) {
+        self.refuse(Now::read(), stanza, StanzaCondition::RemoteServerNotFound);
+    }
+
+    /// RFC 6121 §8.4 and RFC 6120 §10.5.2: to the server itself.
+    fn to_server(&mut self, now: Now, stanza: &Stanza) {
+        match stanza.kind() {
+            Kind::Iq => self.request(now, Target::Server, stanza),
+            Kind::Message => self.refuse(now, stanza, StanzaCondition::ServiceUnavailable),
+            // The server has no use for presence; clients send it to gateways.
+            Kind::Presence => {}
+        }
+    }
+
+    fn to_person(&mut self, now: Now, to: &Jid, stanza: Stanza) {
+        let own_bare = !to.is_full() && to.to_bare() == self.bare;
+        match stanza.kind() {
+            Kind::Iq if own_bare => self.request(now, Target::Account, &stanza),
+            Kind::Message | Kind::Iq => self.route(now, stanza),
+            Kind::Presence => self.presence_to(now, to, stanza),
+        }
+    }
+
+    fn presence_to(&mut self, now: Now, to: &Jid, stanza: Stanza) {
+        use PresenceType as P;
+        let id = self.id;
+        match stanza.presence_type() {
+            Some(P::Subscribe | P::Subscribed | P::Unsubscribe | P::Unsubscribed) => {
+                let contact = to.to_bare();
+                self.with_account(now, |cx| subscription::outbound(cx, &contact, &stanza));
+            }
+            Some(P::Available | P::Unavailable) => {
+                self.with_account(now, |cx| presence::directed(cx, id, to, stanza));
+            }
+            // RFC 6121 §4.3: probes are the server's; a client's is not needed for anything.
+            Some(P::Probe) => {}
+            _ => self.route(now, stanza),
+        }
+    }
+
+    /// An IQ that the server answers: requests are dispatched, answers are to our own pings.
+    fn request(&mut self, now: Now, target: Target, iq: &Stanza) {
+        if matches!(iq.iq_type(), Some(IqType::Get | IqType::Set)) {
+            let daemon = Arc::clone(&self.daemon);
+            self.with_account(now, |cx| daemon.dispatch.run(cx, target, iq));
+        }
+    }
+
+    fn refuse(&mut self, now: Now, stanza: &Stanza, condition: StanzaCondition) {
+        self.with_account(now, |cx| cx.refuse(stanza, &StanzaError::new(condition)));
+    }
+
+    fn route(&mut self, now: Now, stanza: Stanza) {
+        let ticket = deliver::route_all(&self.daemon, now, vec![stanza]);
+        self.unsettled = self.unsettled.max(ticket);
+    }
+
+    /// Runs `handler` under the account's lock and carries out its effects.
+    fn with_account(&mut self, now: Now, handler: impl FnOnce(&mut Cx<'_>)) {
+        let mut list = VecDeque::new();
+        {
+            let mut account = registry::lock(&self.entry);
+            let mut cx = Cx::new(&self.daemon, now, &mut account, Some(self.id));
+            handler(&mut cx);
+            let effects = cx.effects;
+            let floor = self.unsettled;
+            let ticket = deliver::carry_out(&self.daemon, &mut account, effects, floor, &mut list);
+            self.unsettled = self.unsettled.max(ticket);
+        }
+        if !list.is_empty() {
+            let ticket = deliver::route_all(&self.daemon, now, list.into());
+            self.unsettled = self.unsettled.max(ticket);
+        }
+    }
+
+    fn say_element(&mut self, element: Element) {
+        if let Ok(stanza) = Stanza::from_element(element) {
+            self.say(stanza);
+        }
+    }
+
+    /// Says `stanza` to this client, in order with its other replies.
+    pub fn say(&mut self, stanza: Stanza) {
+        self.outbox.push_held(self.unsettled, crate::outbox::Wire::of(stanza), None);
+    }
+
+    /// Writing `messages` failed: some may have reached the client, none surely. They are
+    /// delivered elsewhere when the session ends; twice is better than never.
+    pub fn not_written(&mut self, messages: Vec<Arc<Stanza>>) {
+        self.unwritten = messages;
+    }
+
+    /// XEP-0199 §4.2: asks the client whether it is there.
+    pub fn ask_for_life(&mut self, id: &str) {
+        let ping = Element::new("iq", ns::CLIENT)
+            .with_attr("type", "get")
+            .with_attr("id", id.to_owned())
+            .with_attr("from", self.bare.domain().to_owned())
+            .with_attr("to", self.jid.to_string())
+            .with_child(Element::new("ping", ns::PING));
+        self.say_element(ping);
+    }
+
+    /// The messages named by `keys`, kept while the person was away, were written to the client.
+    pub fn written(&mut self, now: Now, keys: &[u64]) {
+        let id = self.id;
+        self.with_account(now, |cx| offline::written(cx, id, keys));
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let now = Now::read();
+        let mut list = VecDeque::new();
+        leave(&self.daemon, &mut registry::lock(&self.entry), self.id, now, &mut list);
+        // What the client never got goes where it would have gone without this session.
+        let rest = self.outbox.close();
+        list.extend(self.unwritten.iter().chain(&rest).map(|m| Stanza::clone(m)));
+        deliver::route_all(&self.daemon, now, list.into());
+    }
+}
+
+/// Takes the session `id` out of its account, telling those who know of it.
+fn leave(
+    daemon: &Daemon,
+    account: &mut registry::Account,
+    id: SessionId,
+    now: Now,
+    list: &mut VecDeque<Stanza>,
+) {
+    if account.session(id).is_none() {
+        return;
+    }
+    let mut cx = Cx::new(daemon, now, account, None);
+    features::on_closed(&mut cx, id);
+    let effects = cx.effects;
+    account.sessions.retain(|s| s.id != id);
+    deliver::carry_out(daemon, account, effects, 0, list);
+}

@@ -1,0 +1,80 @@
+//! What waits for the disk before it may be routed to others.
+//!
+//! A subscription answer, for one, must not reach the contact before our own side of it is
+//! durable. Each commit leaves an entry here; one task looks at the watermark and routes what is
+//! settled. If the write failed, what memory believed is forgotten, so that it is read again
+//! from the store, and the sender is told.
+//!
+//! Invariant: entries leave in the order they came; the queue is bounded by the store's backlog,
+//! past which no session reads its socket.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use xmpp::jid::BareJid;
+use xmpp::stanza::Stanza;
+
+use crate::daemon::{Daemon, Now};
+use crate::deliver;
+use crate::durability::Ticket;
+use crate::registry::{self, Slots};
+
+/// One commit and what hangs on it.
+#[derive(Debug)]
+pub struct Pending {
+    /// The commit.
+    pub ticket: Ticket,
+    /// Whose state was written.
+    pub owner: BareJid,
+    /// Routed once it is durable.
+    pub routed: Vec<Stanza>,
+    /// Routed if it failed.
+    pub on_failure: Vec<Stanza>,
+}
+
+/// The queue.
+#[derive(Debug, Default)]
+pub struct Settle {
+    queue: Mutex<VecDeque<Pending>>,
+}
+
+impl Settle {
+    /// Adds an entry.
+    pub fn push(&self, pending: Pending) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(pending);
+    }
+
+    fn pop_settled(&self, daemon: &Daemon) -> Option<Pending> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if daemon.durability.is_settled(queue.front()?.ticket) { queue.pop_front() } else { None }
+    }
+
+    /// Is nothing waiting?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+}
+
+/// Routes what is settled, for as long as the daemon runs.
+pub async fn run(daemon: Arc<Daemon>) {
+    let mut watermark = daemon.durability.watermark();
+    while watermark.changed().await.is_ok() {
+        while let Some(pending) = daemon.settle.pop_settled(&daemon) {
+            settle(&daemon, pending);
+        }
+    }
+}
+
+fn settle(daemon: &Arc<Daemon>, pending: Pending) {
+    if !daemon.durability.failed(pending.ticket) {
+        deliver::route_all(daemon, Now::read(), pending.routed);
+        return;
+    }
+    daemon.counters.add("store", "failed-writes");
+    if let Some(entry) = daemon.registry.find(&pending.owner) {
+        // Memory may be ahead of the disk: read it again when it is next needed.
+        registry::lock(&entry).slots = Slots::default();
+    }
+    deliver::route_all(daemon, Now::read(), pending.on_failure);
+}

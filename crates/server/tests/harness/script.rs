@@ -1,0 +1,170 @@
+//! Scripts: who sends what, and who receives what.
+//!
+//! ```text
+//! # A comment.
+//! accounts ann bob
+//! ann/phone connects
+//! ann/phone sends
+//!   <message to='bob@home.example' type='chat'><body>hello</body></message>
+//! bob/desk receives
+//!   <message from='ann@home.example/phone'><body>hello</body></message>
+//! bob/desk receives nothing
+//! ann/phone forgets
+//! ann/phone disconnects
+//! ```
+//!
+//! An expected stanza says what must be there: attributes with their values (`*` any value, `-`
+//! absent), children with their text, in any order and among others. A client receives in order;
+//! `forgets` drops what came so far. Before each `receives` all clients that sent something are
+//! waited for, so that nothing depends on timing.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use xmpp::element::Element;
+
+use super::client::Client;
+use super::home::Home;
+
+struct Actor {
+    client: Client,
+    received: VecDeque<Element>,
+}
+
+/// Runs the script `text` in `home`.
+///
+/// # Panics
+/// When something is not as the script says, with its line.
+pub(crate) async fn run(home: &Home, text: &str) {
+    let mut actors: BTreeMap<String, Actor> = BTreeMap::new();
+    let mut lines = text.lines().enumerate().peekable();
+    while let Some((number, line)) = lines.next() {
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let mut xml = String::new();
+        while let Some((_, more)) = lines.peek()
+            && more.starts_with(' ')
+        {
+            xml.push_str(more.trim());
+            lines.next();
+        }
+        let step = Step { number: number + 1, line, xml: &xml };
+        step.run(home, &mut actors).await;
+    }
+}
+
+struct Step<'a> {
+    number: usize,
+    line: &'a str,
+    xml: &'a str,
+}
+
+impl Step<'_> {
+    async fn run(&self, home: &Home, actors: &mut BTreeMap<String, Actor>) {
+        let words: Vec<&str> = self.line.split_whitespace().collect();
+        match words[..] {
+            ["accounts", ..] => {
+                for name in &words[1..] {
+                    home.account(name).await;
+                }
+            }
+            [who, "connects"] => {
+                let (name, resource) = who.split_once('/').expect("name/resource");
+                let client = Client::log_in(home, name, resource).await;
+                let actor = Actor { client, received: VecDeque::new() };
+                actors.insert(who.to_owned(), actor);
+            }
+            [who, "sends"] => self.actor(actors, who).client.send(self.xml).await,
+            [who, "forgets"] => {
+                settle(actors).await;
+                self.actor(actors, who).received.clear();
+            }
+            [who, "disconnects"] => {
+                let mut actor = actors.remove(who).expect("a connected client");
+                actor.client.send("</stream:stream>").await;
+                while actor.client.event().await.is_some() {}
+            }
+            [who, "is", "cut"] => actors.remove(who).expect("a connected client").client.cut(),
+            [who, "receives"] => self.receives(actors, who).await,
+            [who, "receives", "nothing"] => {
+                settle(actors).await;
+                let received = &self.actor(actors, who).received;
+                assert!(received.is_empty(), "line {}: got {received:?}", self.number);
+            }
+            _ => panic!("line {}: not understood: {}", self.number, self.line),
+        }
+    }
+
+    fn actor<'b>(&self, actors: &'b mut BTreeMap<String, Actor>, who: &str) -> &'b mut Actor {
+        actors.get_mut(who).unwrap_or_else(|| panic!("line {}: {who} is not there", self.number))
+    }
+
+    async fn receives(&self, actors: &mut BTreeMap<String, Actor>, who: &str) {
+        let expected = Element::parse(&with_namespace(self.xml)).unwrap_or_else(|e| {
+            panic!("line {}: the script's XML is wrong: {e}", self.number);
+        });
+        if self.actor(actors, who).received.is_empty() {
+            settle(actors).await;
+        }
+        let actor = self.actor(actors, who);
+        let got = match actor.received.pop_front() {
+            Some(got) => got,
+            // Not settled by pings: what follows an event elsewhere, such as a cut connection.
+            None => actor.client.next().await.expect("the stream is open"),
+        };
+        if let Err(why) = fits(&expected, &got) {
+            panic!(
+                "line {}: {who}: {why}\nexpected {}\ngot {}",
+                self.number,
+                self.xml,
+                got.to_xml("")
+            );
+        }
+    }
+}
+
+/// Lets every client receive what the daemon has for it, twice: what the first round caused is
+/// there after the second.
+async fn settle(actors: &mut BTreeMap<String, Actor>) {
+    for _ in 0..2 {
+        for actor in actors.values_mut() {
+            actor.received.extend(actor.client.settle().await);
+        }
+    }
+}
+
+fn with_namespace(xml: &str) -> String {
+    let end = xml.find([' ', '/', '>']).unwrap_or(xml.len());
+    format!("{} xmlns='jabber:client'{}", &xml[..end], &xml[end..])
+}
+
+fn fits(expected: &Element, got: &Element) -> Result<(), String> {
+    if !got.is(expected.name(), expected.ns()) {
+        return Err(format!("<{}/> is not <{}/>", got.name(), expected.name()));
+    }
+    for attr in expected.attrs() {
+        let value = got.attr(&attr.name);
+        let right = match attr.value.as_str() {
+            "*" => value.is_some(),
+            "-" => value.is_none(),
+            exact => value == Some(exact),
+        };
+        if !right {
+            return Err(format!("{}={value:?}, not {:?}", attr.name, attr.value));
+        }
+    }
+    let text = expected.text();
+    if !text.trim().is_empty() && got.text() != text {
+        return Err(format!("text {:?}, not {text:?}", got.text()));
+    }
+    for child in expected.children() {
+        let candidates: Vec<_> =
+            got.children().filter(|c| c.is(child.name(), child.ns())).collect();
+        let tried: Vec<_> = candidates.iter().map(|c| fits(child, c)).collect();
+        if !tried.iter().any(Result::is_ok) {
+            let why = tried.into_iter().find_map(Result::err).unwrap_or_else(|| "absent".into());
+            return Err(format!("<{}/>: {why}", child.name()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! Runs every script of `scripts/` against a real daemon.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod harness;
+
+use harness::home::Home;
+
+/// One home per script, so that scripts cannot disturb each other.
+#[tokio::test]
+async fn every_script_plays_as_written() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
+    let mut played = 0;
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        println!("script {name}");
+        let home = Home::start(&format!("script-{name}")).await;
+        harness::script::run(&home, &text).await;
+        home.stop().await;
+        played += 1;
+    }
+    assert!(played > 0, "there are scripts");
+}
