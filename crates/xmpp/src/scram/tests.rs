@@ -162,7 +162,7 @@ fn first_messages_that_are_refused() {
     let long = format!("n,,n={},r=x", "x".repeat(MESSAGE_BYTES_MAX));
     let long_binding = format!("p={},,n=ann,r=x", "x".repeat(65));
     // (-PLUS chosen?, bindings there?, message, error); `Malformed("")` stands for any text
-    let cases: [(bool, bool, &str, ScramError); 38] = [
+    let cases: [(bool, bool, &str, ScramError); 39] = [
         (false, true, "y,,n=ann,r=x", Downgrade),
         (true, true, "y,,n=ann,r=x", Malformed("")),
         (true, true, "n,,n=ann,r=x", Malformed("")),
@@ -187,6 +187,7 @@ fn first_messages_that_are_refused() {
         (false, false, "n,,n=ann,r=", Malformed("")),
         (false, false, "n,,n=ann,r=x,", Malformed("")),
         (false, false, "n,,n=ann,r=x,y", Malformed("")),
+        (false, false, "n,,n=ann,r=x,y=", Malformed("")),
         (false, false, "n,,n=ann,r=x,1=y", Malformed("")),
         (false, false, "n,,n=ann,r=x y", Malformed("")),
         (false, false, "n,,n=ann,r=\u{e9}", Malformed("")),
