@@ -1,9 +1,12 @@
 //! For tests of this crate: temporary directories, stores, and whole daemons on loopback.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use admin_api::{Client, Role, Secret, setup};
 use store::{Schema, Store};
 
+use crate::daemon::Daemon;
 use crate::{Running, random, start};
 
 /// A directory that goes away with its value.
@@ -34,18 +37,71 @@ pub(crate) fn store(tables: &'static [&'static str]) -> (TempDir, Store) {
     (dir, store)
 }
 
+/// The first administrator's password in [`Home::set_up`].
+pub(crate) const PASSWORD: &str = "correct horse";
+
 /// A running daemon on ports of the system's choice.
 pub(crate) struct Home {
-    pub(crate) running: Running,
-    pub(crate) dir: TempDir,
+    running: Running,
+    dir: TempDir,
 }
 
 impl Home {
     /// Not set up yet.
     pub(crate) async fn fresh() -> Self {
-        let dir = TempDir::new();
+        Self::in_dir(TempDir::new()).await
+    }
+
+    async fn in_dir(dir: TempDir) -> Self {
         let running = start(Self::config(dir.path())).await.unwrap();
         Self { running, dir }
+    }
+
+    /// Set up as `home.example` by the administrator `ann`; with the token of her panel session.
+    pub(crate) async fn set_up() -> (Self, Secret) {
+        let home = Self::fresh().await;
+        let code = home.operator().call(setup::NewCode {}).await.unwrap().code;
+        let finish = home.finish(code);
+        let token = home.panel().call(finish).await.unwrap().token;
+        (home, token)
+    }
+
+    /// The call that finishes set-up.
+    pub(crate) fn finish(&self, code: Secret) -> setup::Finish {
+        setup::Finish {
+            code,
+            domain: "home.example".to_owned(),
+            name: "ann".to_owned(),
+            display_name: "Ann".to_owned(),
+            password: Secret::new(PASSWORD),
+            address: "192.168.1.20".to_owned(),
+            agent: "a browser".to_owned(),
+        }
+    }
+
+    /// Stops the daemon and starts it again on the same data.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { running, dir } = self;
+        running.stop().await;
+        Self::in_dir(dir).await
+    }
+
+    pub(crate) fn daemon(&self) -> &Arc<Daemon> {
+        &self.running.daemon
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The command line.
+    pub(crate) fn operator(&self) -> Client {
+        Client::new(self.dir.path().join("admin.sock"), Role::Operator)
+    }
+
+    /// The panel.
+    pub(crate) fn panel(&self) -> Client {
+        Client::new(self.dir.path().join("admin.sock"), Role::Panel)
     }
 
     /// The configuration of a daemon whose files are in `dir`.

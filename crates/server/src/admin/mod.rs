@@ -23,7 +23,7 @@ mod transfer;
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,6 +94,10 @@ fn open(path: &Path) -> Result<UnixListener, AdminError> {
     match std::os::unix::net::UnixStream::connect(path) {
         Ok(_) => return Err(AdminError::InUse(path.to_owned())),
         Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
+            // Other files refuse connections, too.
+            if !fs::symlink_metadata(path).map_err(failed)?.file_type().is_socket() {
+                return Err(failed(io::ErrorKind::AlreadyExists.into()));
+            }
             fs::remove_file(path).map_err(failed)?;
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}

@@ -252,11 +252,11 @@ impl Tls {
     /// [`TlsError::NoAuthority`], [`TlsError::PublicKey`], or [`TlsError::Authority`] for an
     /// unusable name.
     pub fn panel_leaf(&self, key: &[u8], names: &[String]) -> Result<Issued, TlsError> {
+        let ca = self.authority.as_ref().ok_or(TlsError::NoAuthority)?;
         let point = P256Point::from_bytes(key).ok_or(TlsError::PublicKey)?;
         if !self.is_on_curve(key) {
             return Err(TlsError::PublicKey);
         }
-        let ca = self.authority.as_ref().ok_or(TlsError::NoAuthority)?;
         Ok(ca.issue_panel_leaf(&point, names, Now::read().unix)?)
     }
 
