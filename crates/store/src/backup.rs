@@ -84,9 +84,21 @@ pub(crate) fn findings(connection: &Connection, check: &str) -> Result<Vec<Strin
     const CHECKING: &str = "checking";
     let mut statement =
         connection.prepare(&format!("PRAGMA {check}({FINDINGS_MAX})")).map_err(failed(CHECKING))?;
-    let lines = statement
-        .query_map([], |row| row.get::<_, String>(0))
-        .and_then(Iterator::collect::<rusqlite::Result<Vec<String>>>)
-        .map_err(failed(CHECKING))?;
+    let mut rows = statement.query([]).map_err(failed(CHECKING))?;
+    let mut lines = Vec::new();
+    loop {
+        match rows.next().and_then(|row| row.map(|row| row.get(0)).transpose()) {
+            Ok(Some(line)) => lines.push(line),
+            Ok(None) => break,
+            // Some damage ends the check itself.
+            Err(error) => match failed(CHECKING)(error) {
+                error @ StoreError::Damaged { .. } => {
+                    lines.push(error.to_string());
+                    break;
+                }
+                other => return Err(other),
+            },
+        }
+    }
     Ok(if lines == ["ok"] { Vec::new() } else { lines })
 }

@@ -3,7 +3,9 @@
 //! `store.lock` is locked while the store is open, so that two daemons cannot open one store.
 //! It also remembers that there is a store, and whether it was closed in order: a store file
 //! that is gone or empty is then seen as a loss and not as a first start, and a log that is
-//! gone after a crash is seen as well.
+//! gone after a crash is seen as well. Behind that it keeps a copy of the store's table of
+//! contents, which never changes while the store is open: if the store's first page is lost,
+//! salvage still knows which tree is which table.
 //!
 //! Invariants: `running` is on the disk only once the log's name is; `ended` only once
 //! everything of the log is in the store file.
@@ -20,6 +22,9 @@ const NAME: &str = "store.lock";
 /// Same length, so that writing one over the other is a write of one sector.
 const RUNNING: &[u8] = b"running\n";
 const ENDED: &[u8] = b"ended  \n";
+const LAST_LINE: &str = "end";
+/// A table of contents is some twenty bytes a table.
+const TEXT_BYTES_MAX: u64 = 64 * 1024;
 
 /// How the store was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +39,40 @@ pub(crate) enum LastEnd {
     Unknown,
 }
 
+/// Which tables a store has, and on which page the tree of each begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Contents {
+    /// The version of the schema.
+    pub(crate) version: u32,
+    pub(crate) tables: Vec<(u32, String)>,
+}
+
+impl Contents {
+    /// A few lines of text; the last one tells that it is whole.
+    fn to_text(&self) -> String {
+        let line = |(root, name): &(u32, String)| format!("{root} {name}\n");
+        let tables: String = self.tables.iter().map(line).collect();
+        format!("version {}\n{tables}{LAST_LINE}\n", self.version)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let text = text.strip_suffix('\n')?.strip_suffix(LAST_LINE)?;
+        let mut lines = text.lines();
+        let version = lines.next()?.strip_prefix("version ")?.parse().ok()?;
+        let table = |line: &str| {
+            let (root, name) = line.split_once(' ')?;
+            Some((root.parse().ok()?, name.to_owned()))
+        };
+        Some(Contents { version, tables: lines.map(table).collect::<Option<_>>()? })
+    }
+}
+
 /// Exclusive use of a store's directory, until dropped.
 #[derive(Debug)]
 pub(crate) struct Claim {
     file: File,
     path: PathBuf,
+    contents: Option<Contents>,
 }
 
 impl Claim {
@@ -61,19 +95,31 @@ impl Claim {
             Err(TryLockError::Error(e)) => return Err(unusable(&path)(e)),
         }
         let mut text = Vec::new();
-        let longest = u64::try_from(RUNNING.len()).unwrap_or(u64::MAX);
-        (&mut file).take(longest).read_to_end(&mut text).map_err(unusable(&path))?;
-        let last = match text.as_slice() {
+        (&mut file).take(TEXT_BYTES_MAX).read_to_end(&mut text).map_err(unusable(&path))?;
+        let (state, rest) = text.split_at(RUNNING.len().min(text.len()));
+        let last = match state {
             b"" => LastEnd::Never,
             RUNNING => LastEnd::Abrupt,
             ENDED => LastEnd::InOrder,
             _ => LastEnd::Unknown,
         };
-        Ok((Claim { file, path }, last))
+        let contents = std::str::from_utf8(rest).ok().and_then(Contents::from_text);
+        Ok((Claim { file, path, contents }, last))
+    }
+
+    /// The table of contents as of the last start.
+    pub(crate) fn contents(&self) -> Option<&Contents> {
+        self.contents.as_ref()
     }
 
     /// Notes that the store is open and its log exists.
-    pub(crate) fn mark_running(&self) -> io::Result<()> {
+    pub(crate) fn mark_running(&self, contents: &Contents) -> io::Result<()> {
+        if self.contents.as_ref() != Some(contents) {
+            let text = contents.to_text();
+            let start = RUNNING.len() as u64;
+            self.file.write_all_at(text.as_bytes(), start)?;
+            self.file.set_len(start + text.len() as u64)?;
+        }
         self.mark(RUNNING)
     }
 
@@ -91,7 +137,7 @@ impl Claim {
 
 #[cfg(test)]
 mod tests {
-    use super::{Claim, LastEnd};
+    use super::{Claim, Contents, LastEnd};
     use crate::error::OpenError;
     use crate::scratch::Scratch;
 
@@ -102,14 +148,32 @@ mod tests {
         assert_eq!(last, LastEnd::Never);
         let again = Claim::take(dir.path()).unwrap_err();
         assert_eq!(again, OpenError::InUse { dir: dir.path().to_owned() });
-        claim.mark_running().unwrap();
+        assert_eq!(claim.contents(), None);
+        let contents = Contents { version: 3, tables: vec![(4, "roster".to_owned())] };
+        claim.mark_running(&contents).unwrap();
         drop(claim);
         let (claim, last) = Claim::take(dir.path()).unwrap();
         assert_eq!(last, LastEnd::Abrupt);
+        assert_eq!(claim.contents(), Some(&contents));
         claim.mark_ended().unwrap();
         drop(claim);
-        assert_eq!(Claim::take(dir.path()).unwrap().1, LastEnd::InOrder);
+        let (claim, last) = Claim::take(dir.path()).unwrap();
+        assert_eq!((last, claim.contents()), (LastEnd::InOrder, Some(&contents)));
+        drop(claim);
         std::fs::write(dir.path().join("store.lock"), "whatever").unwrap();
         assert_eq!(Claim::take(dir.path()).unwrap().1, LastEnd::Unknown);
+    }
+
+    #[test]
+    fn a_table_of_contents_counts_only_as_a_whole() {
+        let contents = Contents { version: 1, tables: vec![(3, "a".to_owned())] };
+        let text = contents.to_text();
+        assert_eq!(Contents::from_text(&text), Some(contents));
+        for end in 0..text.len() {
+            assert_eq!(Contents::from_text(&text[..end]), None, "{end}");
+        }
+        for bad in ["version 1\nx a\nend\n", "version\nend\n", "3 a\nend\n", "\0\0\0"] {
+            assert_eq!(Contents::from_text(bad), None, "{bad}");
+        }
     }
 }

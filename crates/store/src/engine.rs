@@ -20,6 +20,9 @@ use crate::span::Bounds;
 /// Marks the file as ours: "Snug".
 pub(crate) const APPLICATION_ID: i32 = 0x536e_7567;
 
+/// The size of a page; the engine's own default, which salvage relies on.
+pub(crate) const PAGE_BYTES: usize = 4096;
+
 /// Page cache of one connection. There are three of them in a daemon that shall fit in 12 MB;
 /// the operating system caches the file as well.
 const PAGE_CACHE_KIB: i64 = 512;
@@ -49,8 +52,7 @@ pub(crate) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Makes the writing connection durable: write-ahead log, flushed at each commit.
 pub(crate) fn begin_logging(connection: &Connection) -> rusqlite::Result<()> {
-    // Has an effect only before the first table is made.
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    prepare_file(connection)?;
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if !mode.eq_ignore_ascii_case("wal") {
@@ -61,6 +63,17 @@ pub(crate) fn begin_logging(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)
+}
+
+/// Settles the form of a new file; of no effect once there is a table.
+pub(crate) fn prepare_file(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "page_size", PAGE_BYTES as u32)?;
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")
+}
+
+/// Makes a store that nobody else has open one file without a log.
+pub(crate) fn end_logging(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
 }
 
 /// Lets the engine remove the log, all of which is in the file, when the connection closes.

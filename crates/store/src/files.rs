@@ -16,6 +16,11 @@ pub(crate) fn store_path(dir: &Path) -> PathBuf {
     dir.join("store.db")
 }
 
+/// Where salvage puts what it finds.
+pub(crate) fn salvaged_path(dir: &Path) -> PathBuf {
+    dir.join("store.salvaged.db")
+}
+
 /// The log that belongs to a store file.
 pub(crate) fn log_path(path: &Path) -> PathBuf {
     with_suffix(path, "-wal")

@@ -48,6 +48,8 @@ mod key;
 mod open;
 mod overlay;
 mod reader;
+mod restore;
+mod salvage;
 mod schema;
 #[cfg(test)]
 mod scratch;
@@ -60,6 +62,8 @@ mod writer;
 pub use batch::Batch;
 pub use error::{Blame, OpenError, Part, StoreError};
 pub use key::{AsKey, Key};
+pub use restore::restore;
+pub use salvage::{Salvaged, salvage};
 pub use schema::{Migration, Schema, Upgrade};
 pub use span::{Parts, Span};
 pub use store::Store;

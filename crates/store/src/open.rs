@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, ffi};
 
-use crate::claim::{Claim, LastEnd};
+use crate::claim::{Claim, Contents, LastEnd};
 use crate::engine::{self, failed};
 use crate::error::{OpenError, StoreError};
 use crate::files;
@@ -49,7 +49,8 @@ pub(crate) fn open(dir: &Path, schema: &Schema) -> Result<(Arc<Inner>, Writer), 
     look_at_tables(&connection, schema).map_err(|error| damaged(&path, error))?;
     let readers = Readers::open(&path).map_err(blamed(&path, OPENING))?;
     // The log exists by now; once its name is durable it may be missed.
-    claim.mark_running().map_err(files::unusable(dir))?;
+    let contents = contents(&connection, schema.version).map_err(blamed(&path, OPENING))?;
+    claim.mark_running(&contents).map_err(files::unusable(dir))?;
     let inner = Arc::new(Inner::new(path, Catalog::new(schema.tables), readers));
     Ok((Arc::clone(&inner), Writer::new(inner, connection, claim)))
 }
@@ -75,13 +76,18 @@ fn open_writer(path: &Path) -> Result<Connection, OpenError> {
 }
 
 /// What the file says of itself.
-enum Marks {
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Marks {
+    /// Nothing: it is empty.
     Fresh,
+    /// It is a store of this version.
     Ours { version: u32 },
+    /// It belongs to another program.
     Foreign,
 }
 
-fn marks(connection: &Connection) -> rusqlite::Result<Marks> {
+/// Reads what the file says of itself.
+pub(crate) fn marks(connection: &Connection) -> rusqlite::Result<Marks> {
     let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i32>(0));
     let application = number("PRAGMA application_id")?;
     let version = number("PRAGMA user_version")?;
@@ -107,6 +113,16 @@ fn look_at_tables(connection: &Connection, schema: &Schema) -> Result<(), StoreE
         }
     }
     Ok(())
+}
+
+/// The table of contents, for the claim to remember.
+fn contents(connection: &Connection, version: u32) -> rusqlite::Result<Contents> {
+    let tables = connection
+        .prepare("SELECT rootpage, name FROM sqlite_schema WHERE type = 'table' ORDER BY rootpage")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<Vec<(u32, String)>>>()?;
+    let ours = |(_, name): &(u32, String)| engine::is_table_name(name);
+    Ok(Contents { version, tables: tables.into_iter().filter(ours).collect() })
 }
 
 /// Names the file where it is damaged.
