@@ -26,7 +26,7 @@ RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module \
 -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares" \
 CARGO_TARGET_DIR=$out/build \
-cargo build --release --locked --target "$host" \
+cargo build --release --target "$host" \
     --manifest-path "$here/Cargo.toml" --bin "$target"
 
 dict=$here/$target.dict

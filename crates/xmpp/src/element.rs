@@ -294,3 +294,60 @@ impl Element {
         parser::parse_element(xml, Self::PARSE_LIMITS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn element(xml: &str) -> Element {
+        Element::parse(xml).unwrap_or_else(|e| panic!("{xml}: {e}"))
+    }
+
+    #[test]
+    fn attributes() {
+        let mut e = Element::new("a", "urn:a").with_attr("b", "1").with_attr("c", "2");
+        e.set_attr("b", "3");
+        assert_eq!((e.attr("b"), e.attr("c"), e.attr("d")), (Some("3"), Some("2"), None));
+        assert_eq!((e.remove_attr("b"), e.remove_attr("b")), (Some("3".into()), None));
+        e.set_lang("de");
+        assert_eq!((e.lang(), e.attr("lang")), (Some("de"), None));
+        assert_eq!(e.attr_ns("lang", ns::XML), Some("de"));
+        e.set_attr("lang", "x");
+        assert_eq!((e.lang(), e.attr("lang"), e.attrs().len()), (Some("de"), Some("x"), 3));
+    }
+
+    #[test]
+    fn equality_is_that_of_meaning() {
+        let a = element("<p:a xmlns:p='urn:1' b='1' p:c='2'/>");
+        assert_eq!(a, element("<a xmlns='urn:1' xmlns:q='urn:1' q:c='2' b='1'></a>"));
+        assert_ne!(a, element("<a xmlns='urn:1' c='2' b='1'/>"));
+        assert_ne!(a, element("<p:a xmlns:p='urn:1' b='1' p:c='3'/>"));
+        assert_ne!(a, element("<p:a xmlns:p='urn:1' b='1' p:c='2' d=''/>"));
+        assert_ne!(a, element("<p:a xmlns:p='urn:1' b='1' p:c='2'> </p:a>"));
+    }
+
+    #[test]
+    fn text_and_children() {
+        let mut e = element("<a xmlns='u'>1<b/>2<c xmlns='v'>3</c>4</a>");
+        assert_eq!(e.text(), "124");
+        assert_eq!(e.children().count(), 2);
+        assert!(e.child("b", "u").is_some() && e.child("b", "v").is_none());
+        assert_eq!(e.child("c", "v").unwrap().text(), "3");
+        e.retain(|node| !matches!(node, Node::Element(child) if child.is("b", "u")));
+        assert_eq!(e, element("<a xmlns='u'>12<c xmlns='v'>3</c>4</a>"));
+        e.retain(|node| !matches!(node, Node::Element(_)));
+        assert_eq!(e.nodes(), [Node::Text("124".into())]);
+        e.push_text("5");
+        e.push_text("");
+        assert_eq!(e.into_nodes(), [Node::Text("1245".into())]);
+        assert_eq!(Element::new("a", "").with_text("").nodes(), []);
+    }
+
+    #[test]
+    fn a_change_of_namespace_stops_at_others() {
+        let mut e = element("<a xmlns='u'><b><c xmlns='v'><d xmlns='u'/></c><e/></b></a>");
+        e.change_ns(&Cow::Borrowed("w"));
+        let wanted = "<a xmlns='w'><b><c xmlns='v'><d xmlns='u'/></c><e/></b></a>";
+        assert_eq!(e.to_xml(""), wanted);
+    }
+}

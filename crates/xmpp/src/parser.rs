@@ -21,6 +21,10 @@
 //! * A byte order mark is text (RFC 6120 §11.6), so a stream that begins with
 //!   one is not well-formed.
 //! * What follows the end tag of the stream is thrown away unread.
+//! * Names and namespaces which XML allows but the parsers of many clients do
+//!   not are a policy violation: passed on, they would end the streams of
+//!   those clients.
+//! * An error in a tag or text shows at the latest when the next tag begins.
 
 use crate::boundary::{Boundary, Unit};
 use crate::builder::{Builder, Piece};

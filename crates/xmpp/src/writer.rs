@@ -194,3 +194,73 @@ fn escape(out: &mut String, text: &str, place: Place) {
     }
     out.push_str(&text[done..]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::borrow::Cow;
+
+    fn attr(ns: &'static str, prefix: Option<&'static str>, name: &'static str) -> Attr {
+        let prefix = prefix.map(Cow::Borrowed);
+        Attr { ns: Some(ns.into()), prefix, name: name.into(), value: String::new() }
+    }
+
+    #[test]
+    fn namespaces_appear_where_they_change() {
+        let inner = Element::new("c", "v").with_child(Element::new("d", "u"));
+        let tree = Element::new("a", "u").with_child(Element::new("b", "u")).with_child(inner);
+        let inside = "<b/><c xmlns='v'><d xmlns='u'/></c></a>";
+        assert_eq!(tree.to_xml(""), format!("<a xmlns='u'>{inside}"));
+        assert_eq!(tree.to_xml("u"), format!("<a>{inside}"));
+        assert_eq!(Element::new("a", "").to_xml("u"), "<a xmlns=''/>");
+        assert_eq!(Element::new("a", ns::XML).to_xml("u"), "<xml:a/>");
+    }
+
+    #[test]
+    fn escapes() {
+        let all = "<>&'\"\t\n\r]]>\0\u{fffe}\u{fffd}é";
+        let tree = Element::new("a", "").with_attr("b", all).with_text(all);
+        assert_eq!(
+            tree.to_xml(""),
+            "<a b='&lt;>&amp;&apos;\"&#9;&#10;&#13;]]>\u{fffd}\u{fffd}\u{fffd}é'>\
+             &lt;&gt;&amp;'\"\t\n&#13;]]&gt;\u{fffd}\u{fffd}\u{fffd}é</a>"
+        );
+    }
+
+    #[test]
+    fn the_prefix_of_streams() {
+        let tree = Element::new("features", ns::STREAMS)
+            .with_child(Element::new("x", ns::CLIENT))
+            .with_child(Element::new("y", ns::STREAMS));
+        let declared = "xmlns:stream='http://etherx.jabber.org/streams'";
+        let nested = format!("<x/><stream:y {declared}/></stream:features>");
+        assert_eq!(tree.to_xml(ns::CLIENT), format!("<stream:features {declared}>{nested}"));
+        let mut out = String::new();
+        write_stream_child(&mut out, &tree, ns::CLIENT);
+        assert_eq!(out, format!("<stream:features>{nested}"));
+    }
+
+    #[test]
+    fn prefixes_of_attributes() {
+        let mut tree = Element::new("a", ns::STREAMS);
+        for attr in [
+            attr("urn:1", Some("p"), "b"),
+            attr("urn:1", Some("q"), "c"),
+            attr("urn:2", Some("p"), "b"),
+            attr("urn:3", Some("stream"), "b"),
+            attr("urn:4", None, "b"),
+            attr("urn:5", Some("xml"), "b"),
+            attr("urn:6", Some("no name"), "b"),
+            attr(ns::XML, Some("p"), "b"),
+        ] {
+            tree.put_attr(attr);
+        }
+        assert_eq!(
+            tree.to_xml(""),
+            "<stream:a xmlns:stream='http://etherx.jabber.org/streams' xmlns:p='urn:1' p:b='' \
+             p:c='' xmlns:a0='urn:2' a0:b='' xmlns:a1='urn:3' a1:b='' xmlns:a2='urn:4' a2:b='' \
+             xmlns:a3='urn:5' a3:b='' xmlns:a4='urn:6' a4:b='' xml:b=''/>"
+        );
+        assert_eq!(Element::parse(&tree.to_xml("")), Ok(tree));
+    }
+}

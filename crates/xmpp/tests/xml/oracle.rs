@@ -206,13 +206,17 @@ fn as_rxml_wants(bytes: &[u8]) -> Vec<u8> {
         }
     }
     // XML 1.0 §2.8: white space may come first if there is no declaration, and
-    // `standalone` may be `no`.
+    // `standalone` may be `no`. A declaration that is wrong stays as it is.
     let end = out.windows(2).position(|w| w == b"?>").map_or(0, |at| at + 2);
     let (declaration, rest) = out.split_at(end);
     let declared = |word: &[u8]| declaration.windows(word.len()).any(|w| w == word);
     let plain = b"<?xml version='1.0'?>".as_slice();
     if declaration.starts_with(b"<?xml") && declared(b"standalone") && declared(b"no") {
-        return [plain, rest].concat();
+        let stream =
+            [declaration, b"<s:stream xmlns:s='http://etherx.jabber.org/streams'>"].concat();
+        if !ours(&stream, &[], ParserLimits::default()).events.is_empty() {
+            return [plain, rest].concat();
+        }
     }
     if out.first().is_some_and(u8::is_ascii_whitespace) {
         return [plain, &out].concat();
