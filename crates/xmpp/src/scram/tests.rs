@@ -381,6 +381,8 @@ fn messages() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_message_makes_anybody_panic(message in messages(), plus: bool, bound: bool) {
         let there = if bound { bindings() } else { ChannelBindings::default() };
