@@ -67,10 +67,13 @@ pub struct Daemon {
     /// Addresses in use, filled by the listeners.
     pub listening: RwLock<Vec<Listening>>,
     /// What negotiations need, and for which domain it was made.
-    pub(crate) negotiation: Mutex<Option<(Option<Arc<str>>, Arc<xmpp::negotiate::Config>)>>,
+    pub(crate) negotiation: Mutex<Option<Negotiation>>,
     pub(crate) domain: RwLock<Option<Arc<str>>>,
     pub(crate) next_session: AtomicU64,
 }
+
+/// The configuration of negotiations, and the domain it was made for.
+pub(crate) type Negotiation = (Option<Arc<str>>, Arc<xmpp::negotiate::Config>);
 
 /// One listener.
 #[derive(Clone, Debug)]

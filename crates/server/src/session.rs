@@ -111,18 +111,16 @@ impl Session {
             Err(rejected) => return self.rejected(rejected),
         };
         // RFC 6120 §8.1.2.1: a client speaks for itself only.
-        if stanza
-            .from()
-            .is_some_and(|from| *from != self.jid && *from != Jid::from(self.bare.clone()))
-        {
+        let own = |from: &Jid| *from == self.jid || from.as_str() == self.bare.as_str();
+        if !stanza.from().is_none_or(own) {
             return Err(StreamError::new(StreamCondition::InvalidFrom));
         }
         stanza.set_from(self.jid.clone());
         match stanza.to().cloned() {
-            None => self.to_nobody(now, stanza),
-            Some(to) if !self.daemon.is_local(to.domain()) => self.to_remote(&stanza),
-            Some(to) if to.local().is_none() => self.to_server(now, &stanza),
-            Some(to) => self.to_person(now, &to, stanza),
+            None => self.for_nobody(now, stanza),
+            Some(to) if !self.daemon.is_local(to.domain()) => self.for_elsewhere(&stanza),
+            Some(to) if to.local().is_none() => self.for_server(now, &stanza),
+            Some(to) => self.for_person(now, &to, stanza),
         }
         Ok(())
     }
@@ -140,7 +138,7 @@ impl Session {
     }
 
     /// RFC 6121 §8.2 and RFC 6120 §10.3: no `to`.
-    fn to_nobody(&mut self, now: Now, mut stanza: Stanza) {
+    fn for_nobody(&mut self, now: Now, mut stanza: Stanza) {
         match stanza.kind() {
             Kind::Iq => self.request(now, Target::Account, &stanza),
             Kind::Message => {
@@ -160,12 +158,12 @@ impl Session {
     }
 
     /// No federation yet: RFC 6120 §10.4.
-    fn to_remote(&mut self, stanza: &Stanza) {
+    fn for_elsewhere(&mut self, stanza: &Stanza) {
         self.refuse(Now::read(), stanza, StanzaCondition::RemoteServerNotFound);
     }
 
     /// RFC 6121 §8.4 and RFC 6120 §10.5.2: to the server itself.
-    fn to_server(&mut self, now: Now, stanza: &Stanza) {
+    fn for_server(&mut self, now: Now, stanza: &Stanza) {
         match stanza.kind() {
             Kind::Iq => self.request(now, Target::Server, stanza),
             Kind::Message => self.refuse(now, stanza, StanzaCondition::ServiceUnavailable),
@@ -174,7 +172,7 @@ impl Session {
         }
     }
 
-    fn to_person(&mut self, now: Now, to: &Jid, stanza: Stanza) {
+    fn for_person(&mut self, now: Now, to: &Jid, stanza: Stanza) {
         let own_bare = !to.is_full() && to.to_bare() == self.bare;
         match stanza.kind() {
             Kind::Iq if own_bare => self.request(now, Target::Account, &stanza),

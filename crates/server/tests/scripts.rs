@@ -19,7 +19,7 @@ async fn every_script_plays_as_written() {
         let text = std::fs::read_to_string(&path).unwrap();
         println!("script {name}");
         let home = Home::start(&format!("script-{name}")).await;
-        harness::script::run(&home, &text).await;
+        Box::pin(harness::script::run(&home, &text)).await;
         home.stop().await;
         played += 1;
     }

@@ -49,7 +49,7 @@ pub(crate) async fn run(home: &Home, text: &str) {
             lines.next();
         }
         let step = Step { number: number + 1, line, xml: &xml };
-        step.run(home, &mut actors).await;
+        Box::pin(step.run(home, &mut actors)).await;
     }
 }
 
