@@ -23,9 +23,9 @@ pub(crate) enum Command {
     #[command(after_long_help = "\
 Examples:
   snug account add ann --display-name 'Ann Example'
-  snug account add tim --generate             snugd makes a password and shows it once
+  snug account add tim --generate       snugd makes a password, shown once
   pass show tim | snug account add tim --password-stdin
-  snug account add kim --admin                may sign in to the panel")]
+  snug account add kim --admin          may sign in to the panel")]
     Add(Add),
     /// Delete an account
     ///
@@ -36,7 +36,7 @@ Examples:
 Examples:
   snug account delete tim
   snug account delete tim --grace-days 30
-  snug account delete tim --now --yes         at once, for good, without asking")]
+  snug account delete tim --now --yes   at once, for good, without asking")]
     Delete(Delete),
     /// List all accounts
     #[command(after_long_help = "\

@@ -25,14 +25,11 @@ use crate::pie::{self, Writer};
 ///
 /// The file appears under its name only when it is complete.
 #[derive(Debug, clap::Args)]
-#[command(
-    verbatim_doc_comment,
-    after_long_help = "\
+#[command(after_long_help = "\
 Examples:
   snug export home.xml
   snug export /media/stick/home.xml --force
-  snug export - | age -r age1… > home.xml.age"
-)]
+  snug export - | age -r age1… > home.xml.age")]
 pub(crate) struct Export {
     /// The file to write; - for standard output
     file: PathBuf,
@@ -46,6 +43,8 @@ pub(crate) struct Export {
 struct Outcome {
     domain: String,
     accounts: u64,
+    /// Whose waiting messages were left out.
+    left_out: Vec<String>,
 }
 
 pub(crate) fn run(command: &Export, context: &mut Context) -> Result<ExitCode, Failure> {
@@ -84,7 +83,12 @@ fn pages<W: Write>(daemon: &Daemon, out: W) -> Result<(W, Outcome), Failure> {
     let domain = page.domain.clone();
     let mut writer = Writer::new(out, &domain).map_err(failed)?;
     let mut accounts = 0;
+    let mut left_out = Vec::new();
     loop {
+        for jid in std::mem::take(&mut page.left_out) {
+            remark(&format!("left out, because they are too large: the waiting messages of {jid}"));
+            left_out.push(jid);
+        }
         for record in &page.records {
             writer.add(&pie::user(record, &domain).map_err(Failure::Unusable)?).map_err(failed)?;
             accounts += 1;
@@ -96,7 +100,7 @@ fn pages<W: Write>(daemon: &Daemon, out: W) -> Result<(W, Outcome), Failure> {
             return Err(Failure::Unusable("the domain changed meanwhile; try again".to_owned()));
         }
     }
-    Ok((writer.finish().map_err(failed)?, Outcome { domain, accounts }))
+    Ok((writer.finish().map_err(failed)?, Outcome { domain, accounts, left_out }))
 }
 
 /// After which account the next page begins. A page without accounts is the last one whatever

@@ -25,7 +25,8 @@ pub(crate) enum Command {
     #[command(after_long_help = "\
 Examples:
   snug fingerprint add ann ACEFB4D6 4F3D0F4E 258BD0B4 4D4D2587 B09847EB
-  snug fingerprint add ann acefb4d64f3d0f4e258bd0b44d4d2587b09847eb --device 'Pidgin on the laptop'
+  snug fingerprint add ann acefb4d64f3d0f4e258bd0b44d4d2587b09847eb \\
+      --device 'Pidgin on the laptop'
   xclip -o | snug fingerprint add ann - --state seen")]
     Add(Add),
     /// Show who changed a person's fingerprints, and when

@@ -32,16 +32,15 @@ const NAMES_SHOWN_MAX: usize = 5;
 ///
 /// Nothing is sent before all files were read and found to be right.
 #[derive(Debug, clap::Args)]
-#[command(
-    verbatim_doc_comment,
-    after_long_help = "\
+#[command(after_long_help = "\
 Examples:
   snug import old-server.xml --dry-run
   snug import old-server.xml
   snug import data/xep0227/*.xml --existing skip
-  snug import old-server.xml --host old.example     to a home of another name: the people of
-                                                    old.example stay each other's contacts"
-)]
+  snug import old-server.xml --host old.example
+
+The last one imports into a home of another name; the people of old.example
+stay each other's contacts.")]
 pub(crate) struct Import {
     /// The files
     #[arg(required = true, value_name = "FILE")]

@@ -19,25 +19,21 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// What to do.
+/// What to do. A command without commands of its own is described at its struct.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Add, list, change and remove accounts
     #[command(subcommand)]
     Account(account::Command),
-    /// Print a script that completes commands on the Tab key
     Completions(completions::Completions),
     /// Check the settings file
     #[command(subcommand)]
     Config(config::Command),
-    /// Write all accounts to a file that other servers can import (XEP-0227)
     Export(export::Export),
     /// The directory of people's OTR fingerprints
     #[command(subcommand)]
     Fingerprint(fingerprint::Command),
-    /// Check the host and the server, and say what to do
     Health(health::Health),
-    /// Add accounts from a file that another server exported (XEP-0227)
     Import(import::Import),
     /// Connected clients
     #[command(subcommand)]
@@ -45,7 +41,6 @@ pub(crate) enum Command {
     /// Set up the home for the first time
     #[command(subcommand)]
     Setup(setup::Command),
-    /// Show version, domain, ports and counters of the server
     Status(status::Status),
     /// Certificates
     #[command(subcommand)]

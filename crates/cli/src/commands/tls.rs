@@ -24,7 +24,7 @@ Examples:
     Authority,
     /// Read the certificate files again, without a restart
     ///
-    /// With `tls.mode = \"files\"`: after a renewal. If the new files are not usable, the old
+    /// With `tls.mode = "files"`: after a renewal. If the new files are not usable, the old
     /// certificate stays in use.
     #[command(after_long_help = "\
 Examples:

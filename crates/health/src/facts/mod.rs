@@ -34,7 +34,7 @@ const ENTRIES_MAX: usize = 64;
 pub struct Facts {
     /// Of the machine.
     pub host: HostFacts,
-    /// Of the daemon, or why it does not answer (a clause without a full stop).
+    /// Of the daemon, or why it does not answer.
     pub daemon: Result<DaemonFacts, String>,
     /// When they were gathered, seconds since 1970.
     pub now: u64,
