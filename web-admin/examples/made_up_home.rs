@@ -5,6 +5,7 @@
 //! `MADE-UP-CODE`.
 
 #![allow(dead_code, unused_imports, reason = "the made-up daemon has more than this needs")]
+#![allow(clippy::expect_used, clippy::panic, reason = "the made-up daemon is written for tests")]
 
 #[path = "../tests/panel/fake.rs"]
 mod fake;

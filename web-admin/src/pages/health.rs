@@ -4,8 +4,6 @@
 //! it. The same report is at `/health.json` for programs and at `/metrics` for Prometheus,
 //! under the same rule.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::body::Body;
 use axum::extract::State;
@@ -19,7 +17,6 @@ use super::{Menu, Needs, Page, Route};
 use crate::App;
 use crate::access::Visitor;
 use crate::problem::Problem;
-use crate::report::Gathered;
 use crate::view::{Frame, render};
 use crate::when::{self, When};
 
@@ -41,9 +38,32 @@ pub static PAGE: Page = Page {
 #[template(path = "health.html")]
 struct View {
     frame: Frame,
-    gathered: Arc<Gathered>,
+    status: Status,
+    lines: Vec<Line>,
     at: When,
     summary: &'static str,
+}
+
+/// One check. Sentences come in pieces: every second one is a command, to be shown as such.
+struct Line {
+    title: &'static str,
+    status: Status,
+    sentence: Vec<String>,
+    remedy: Vec<String>,
+}
+
+/// Splits at the backticks that stand around commands.
+fn pieces(text: &str) -> Vec<String> {
+    text.split('`').map(str::to_owned).collect()
+}
+
+fn line(line: &health::Line) -> Line {
+    Line {
+        title: line.title,
+        status: line.finding.status,
+        sentence: pieces(&line.finding.sentence),
+        remedy: line.finding.remedy.as_deref().map(pieces).unwrap_or_default(),
+    }
 }
 
 /// All of it in one sentence.
@@ -61,7 +81,8 @@ async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, Prob
         frame: visitor.frame(&PAGE),
         at: When::new(gathered.report.at, when::now()),
         summary: summary(gathered.report.status),
-        gathered,
+        status: gathered.report.status,
+        lines: gathered.report.checks.iter().map(line).collect(),
     })
 }
 

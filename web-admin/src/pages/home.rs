@@ -72,5 +72,5 @@ async fn show(State(app): State<App>, admin: Result<Admin, Problem>) -> Result<R
 
 async fn welcome(app: &App) -> Result<Response, Problem> {
     let state = app.daemon.ask(setup::State { code: None }).await.map_err(Problem::Daemon)?;
-    render(&VisitorView { frame: Frame::new(&PAGE, None), domain: state.domain })
+    render(&VisitorView { frame: Frame::new(&PAGE, None).titled("Welcome"), domain: state.domain })
 }

@@ -25,6 +25,7 @@ use axum::routing::MethodRouter;
 
 use crate::App;
 use crate::access;
+use crate::problem::Problem;
 
 /// Every page. Menus order themselves by [`Menu`]. (Statics and not constants, because a page
 /// names its handlers and handlers name their page.)
@@ -128,7 +129,8 @@ pub fn mount(app: &App) -> Router<App> {
     let mut router = Router::new();
     for page in ALL {
         for route in page.routes {
-            let methods = (route.methods)();
+            // Part of the page, so that what it can do is not told to strangers either.
+            let methods = (route.methods)().fallback(async || Problem::Method);
             let methods = match page.needs {
                 Needs::Admin => methods.layer(from_fn_with_state(App::clone(app), access::guard)),
                 Needs::Nobody => methods,

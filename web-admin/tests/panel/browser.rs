@@ -110,7 +110,10 @@ impl Browser {
     }
 
     /// A connection as `name`.
-    pub(crate) async fn connect(&self, name: &'static str) -> std::io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn connect(
+        &self,
+        name: &'static str,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(self.address).await?;
         let name = ServerName::try_from(name).expect("a name");
         self.tls.connect(name, stream).await
@@ -135,7 +138,9 @@ impl Browser {
 
     async fn ask(&mut self, method: &str, path: &str, body: Option<&str>) -> Answer {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n");
-        head.push_str("Connection: close\r\nUser-Agent: Mozilla/5.0 (X11; Linux) Firefox/131.0\r\n");
+        head.push_str(
+            "Connection: close\r\nUser-Agent: Mozilla/5.0 (X11; Linux) Firefox/131.0\r\n",
+        );
         for (name, value) in &self.extra {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -180,7 +185,9 @@ impl Browser {
     pub(crate) async fn post_bare(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let pairs: Vec<String> = fields
             .iter()
-            .map(|(n, v)| format!("{}={}", snug_admin::link::encode(n), snug_admin::link::encode(v)))
+            .map(|(n, v)| {
+                format!("{}={}", snug_admin::link::encode(n), snug_admin::link::encode(v))
+            })
             .collect();
         self.ask("POST", path, Some(&pairs.join("&"))).await
     }
@@ -209,7 +216,9 @@ impl Browser {
 
 fn client_builder() -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("TLS")
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("TLS")
 }
 
 #[derive(Debug)]

@@ -81,7 +81,8 @@ impl Home {
         home.accounts[0].last_login_day = Some(now - now % 86_400);
         home.accounts[1].last_login_day = Some(now - now % 86_400 - 3 * 86_400);
         home.accounts[2].state = State::Locked;
-        home.add_print("ann", TRUSTED_KEY, "my own", "Pidgin on the laptop", "ann@home.example");
+        let words = ("my own", "Pidgin on the laptop");
+        home.add_print("ann", TRUSTED_KEY, words, "ann@home.example");
         home.clients.push(sessions::Session {
             jid: "ann@home.example/Pidgin-7f3a".to_owned(),
             address: "192.168.1.20:51514".to_owned(),
@@ -119,7 +120,8 @@ impl Home {
         account
     }
 
-    fn add_print(&mut self, name: &str, hex: &str, label: &str, device: &str, by: &str) -> Entry {
+    fn add_print(&mut self, name: &str, hex: &str, words: (&str, &str), by: &str) -> Entry {
+        let (label, device) = words;
         let entry = Entry {
             jid: format!("{name}@{DOMAIN}"),
             fingerprint: hex.to_owned(),
@@ -311,7 +313,17 @@ impl Home {
                 }
                 json(account)?
             }
-            Request::AccountList(_) => json(&self.accounts)?,
+            Request::AccountList(_) => {
+                let count = |n: usize| u32::try_from(n).expect("few");
+                for account in &mut self.accounts {
+                    let (jid, full) = (&account.jid, format!("{}/", account.jid));
+                    let clients = self.clients.iter().filter(|s| s.jid.starts_with(&full));
+                    account.sessions = count(clients.count());
+                    let prints = self.prints.iter().filter(|p| p.jid == *jid);
+                    account.fingerprints = count(prints.count());
+                }
+                json(&self.accounts)?
+            }
             Request::AccountLock(call) => {
                 let account = self.account(&call.name)?;
                 account.state = if call.locked { State::Locked } else { State::Active };
@@ -375,7 +387,7 @@ impl Home {
                     return Err(Problem::new(ProblemKind::Conflict, words));
                 }
                 let local = call.name.split('@').next().expect("a name").to_owned();
-                let mut entry = self.add_print(&local, &hex, &call.label, &call.device, caller);
+                let mut entry = self.add_print(&local, &hex, (&call.label, &call.device), caller);
                 entry.state = call.state;
                 self.prints.last_mut().expect("just added").state = call.state;
                 json(entry)
