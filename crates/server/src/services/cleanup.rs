@@ -55,3 +55,58 @@ async fn remove_accounts(daemon: &Arc<Daemon>, now: Now) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use admin_api::accounts::{Add, Role};
+    use admin_api::{ProblemKind, Secret, panel as api};
+
+    use super::*;
+    use crate::limits::PANEL_SESSION_SECONDS_MAX;
+    use crate::settings::SetupCode;
+    use crate::testing::Home;
+
+    async fn add(home: &Home, name: &str) -> BareJid {
+        let add = Add {
+            name: name.to_owned(),
+            display_name: String::new(),
+            password: Some(Secret::new("battery staple")),
+            role: Role::Member,
+        };
+        BareJid::parse(&home.operator().call(add).await.unwrap().account.jid).unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_accounts_past_their_grace_are_removed() {
+        let (home, _) = Home::set_up().await;
+        let (over, still) = (add(&home, "bob").await, add(&home, "cy").await);
+        let (daemon, now) = (home.daemon(), Now::read().unix);
+        daemon.accounts.delete(daemon, &over, now).await.unwrap();
+        daemon.accounts.delete(daemon, &still, now + 60).await.unwrap();
+        run(Arc::clone(daemon)).await.unwrap();
+        assert!(daemon.accounts.lookup(&over).unwrap().is_none());
+        assert!(daemon.accounts.lookup(&still).unwrap().is_some());
+        // Too late: half of it might be gone.
+        daemon.accounts.restore(daemon, &still).await.unwrap();
+        daemon.accounts.delete(daemon, &still, now).await.unwrap();
+        assert!(daemon.accounts.restore(daemon, &still).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_over_is_forgotten() {
+        let (home, token) = Home::set_up().await;
+        let daemon = home.daemon();
+        run(Arc::clone(daemon)).await.unwrap();
+        assert!(home.panel().call_as(token.clone(), api::Who {}).await.is_ok());
+        panel::sweep(daemon, Now::read().unix + PANEL_SESSION_SECONDS_MAX).unwrap();
+        let who = home.panel().call_as(token, api::Who {}).await;
+        assert_eq!(who.unwrap_err().kind, ProblemKind::SignIn);
+
+        let mut batch = Batch::new();
+        let code = SetupCode { hash: "00".to_owned(), until: Now::read().unix };
+        settings::put_setup_code(&mut batch, Some(&code));
+        daemon.store.commit_blocking(batch).unwrap();
+        run(Arc::clone(daemon)).await.unwrap();
+        assert_eq!(settings::setup_code(&daemon.store).unwrap(), None);
+    }
+}

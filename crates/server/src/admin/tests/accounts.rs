@@ -1,6 +1,8 @@
 //! People.
 
-use admin_api::accounts::{Add, Delete, List, Lock, Restore, Role, SetPassword, SetRole, Show, State};
+use admin_api::accounts::{
+    Add, Delete, List, Lock, Restore, Role, SetPassword, SetRole, Show, State,
+};
 use admin_api::fingerprints;
 use admin_api::{ProblemKind, Secret};
 use xmpp::jid::BareJid;
@@ -65,7 +67,8 @@ async fn what_cannot_be_added_is_refused_with_a_reason() {
 async fn a_new_password_replaces_the_old_one() {
     let (home, _) = Home::set_up().await;
     add(&home, "bob", "the first one", Role::Member).await;
-    let call = SetPassword { name: "bob".to_owned(), password: Some(Secret::new("the second one")) };
+    let call =
+        SetPassword { name: "bob".to_owned(), password: Some(Secret::new("the second one")) };
     assert!(done(&home, call).await.generated_password.is_none());
     assert!(!can_log_in(&home, "bob@home.example", "the first one").await);
     assert!(can_log_in(&home, "bob@home.example", "the second one").await);

@@ -4,6 +4,7 @@ mod accounts;
 mod daemon;
 mod fingerprints;
 mod panel;
+mod sessions;
 mod setup;
 mod socket;
 mod transfer;

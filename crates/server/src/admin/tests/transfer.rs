@@ -54,7 +54,10 @@ async fn a_home_moves_to_another_board() {
     assert!(page.left_out.is_empty());
     let bob = &page.records[1];
     assert_eq!(bob.display_name, "Bob");
-    assert_eq!(bob.roster, [contact("ann@home.example", "both"), contact("eve@work.example", "to")]);
+    assert_eq!(
+        bob.roster,
+        [contact("ann@home.example", "both"), contact("eve@work.example", "to")]
+    );
     assert!(bob.offline[0].contains("<body>hi</body>"));
     let Credentials::Scram(keys) = &bob.credentials else { panic!("a password was kept") };
     assert_eq!(keys.len(), 3);
@@ -119,7 +122,10 @@ async fn replacing_keeps_role_and_state_and_nothing_else() {
     let (home, _) = Home::set_up().await;
     let mut before = record("bob", "before staple");
     before.roster = vec![contact("ann@home.example", "both")];
-    before.offline = vec!["<message xmlns='jabber:client' to='bob@home.example'><body>old</body></message>".to_owned()];
+    before.offline = vec![
+        "<message xmlns='jabber:client' to='bob@home.example'><body>old</body></message>"
+            .to_owned(),
+    ];
     done(&home, import(vec![before], Existing::Refuse)).await;
     done(&home, accounts::SetRole { name: "bob".to_owned(), role: accounts::Role::Admin }).await;
     let after = record("bob", "after staple");
