@@ -12,7 +12,7 @@ use xmpp::element::Element;
 use xmpp::error::{StanzaCondition, StanzaError};
 use xmpp::jid::Jid;
 use xmpp::ns;
-use xmpp::stanza::{Kind, Stanza};
+use xmpp::stanza::{IqType, Kind, MessageType, PresenceType, Stanza};
 
 use crate::daemon::{Daemon, Now};
 use crate::durability::Ticket;
@@ -53,8 +53,13 @@ fn route_one(
 ) -> Ticket {
     let Some(to) = stanza.to().cloned() else { return 0 };
     if !daemon.is_local(to.domain()) {
-        // Federation is not there yet: RFC 6120 §10.4.
-        bounce(daemon, &stanza, StanzaCondition::RemoteServerNotFound, list);
+        // Federation is not there yet: RFC 6120 §10.4. Presence that the server sends on its own
+        // is not worth an answer; a request is.
+        let unasked = stanza.kind() == Kind::Presence
+            && stanza.presence_type() != Some(PresenceType::Subscribe);
+        if !unasked {
+            bounce(daemon, &stanza, StanzaCondition::RemoteServerNotFound, list);
+        }
         return 0;
     }
     if to.local().is_none() {
@@ -70,7 +75,6 @@ fn route_one(
 /// The stanza's kind and type in one value.
 #[must_use]
 pub fn router_class(stanza: &Stanza) -> Class {
-    use xmpp::stanza::{IqType, MessageType, PresenceType};
     match stanza.kind() {
         Kind::Iq => Class::Iq(stanza.iq_type().unwrap_or(IqType::Error)),
         Kind::Message => Class::Message(stanza.message_type().unwrap_or(MessageType::Normal)),

@@ -49,9 +49,7 @@ impl Settle {
         if daemon.durability.is_settled(queue.front()?.ticket) { queue.pop_front() } else { None }
     }
 
-    /// Is nothing waiting?
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 }
@@ -60,8 +58,26 @@ impl Settle {
 pub async fn run(daemon: Arc<Daemon>) {
     let mut watermark = daemon.durability.watermark();
     while watermark.changed().await.is_ok() {
-        while let Some(pending) = daemon.settle.pop_settled(&daemon) {
-            settle(&daemon, pending);
+        route_settled(&daemon);
+    }
+}
+
+/// Routes what is settled by now.
+fn route_settled(daemon: &Arc<Daemon>) {
+    while let Some(pending) = daemon.settle.pop_settled(daemon) {
+        settle(daemon, pending);
+    }
+}
+
+/// Waits until nothing is left to settle, for a daemon that stops.
+pub async fn finish(daemon: &Arc<Daemon>) {
+    let mut watermark = daemon.durability.watermark();
+    loop {
+        // Seen before looking, so that a change in between is not missed.
+        watermark.mark_unchanged();
+        route_settled(daemon);
+        if daemon.settle.is_empty() || watermark.changed().await.is_err() {
+            return;
         }
     }
 }

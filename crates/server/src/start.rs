@@ -87,12 +87,7 @@ impl Running {
         self.daemon.stopping.send_replace(true);
         let drained = async {
             self.listeners.drained().await;
-            while !self.daemon.settle.is_empty() {
-                let mut watermark = self.daemon.durability.watermark();
-                if watermark.changed().await.is_err() {
-                    break;
-                }
-            }
+            settle::finish(&self.daemon).await;
         };
         if tokio::time::timeout(SHUTDOWN_TIME_MAX, drained).await.is_err() {
             tracing::warn!("some connections did not end in time");
