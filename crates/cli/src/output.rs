@@ -114,6 +114,12 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// `1 account`, `2 accounts`.
+pub(crate) fn counted(n: impl Into<u64>, noun: &str) -> String {
+    let n = n.into();
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
 fn lay_out<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> Vec<String> {
     let mut widths = heads.map(|h| h.chars().count());
     for row in rows {

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::context::{Context, Daemon};
 use crate::failure::Failure;
-use crate::output::remark;
+use crate::output::{counted, remark};
 use crate::pie::{self, Writer};
 
 /// Write all accounts to a file that other servers can import (XEP-0227).
@@ -51,7 +51,7 @@ pub(crate) fn run(command: &Export, context: &mut Context) -> Result<ExitCode, F
     let daemon = context.daemon()?;
     if command.file == Path::new("-") {
         let outcome = pages(&daemon, Piped(context))?.1;
-        remark(&format!("{} accounts exported.", outcome.accounts));
+        remark(&format!("{} exported.", counted(outcome.accounts, "account")));
         return Ok(ExitCode::SUCCESS);
     }
     let file = command.file.as_path();
@@ -65,8 +65,8 @@ pub(crate) fn run(command: &Export, context: &mut Context) -> Result<ExitCode, F
     draft.finish(command.force)?;
     context.out.show(&outcome, |out, o| {
         out.line(&format!(
-            "{} accounts of {} exported to {}.",
-            o.accounts,
+            "{} of {} exported to {}.",
+            counted(o.accounts, "account"),
             o.domain,
             file.display()
         ))

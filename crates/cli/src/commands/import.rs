@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::context::{Context, Daemon};
 use crate::failure::Failure;
-use crate::output::remark;
+use crate::output::{counted, remark};
 use crate::pie::{self, Found, Notes};
 
 /// Bytes of a batch: a frame less its envelope.
@@ -115,14 +115,14 @@ pub(crate) fn run(command: &Import, context: &mut Context) -> Result<ExitCode, F
     let outcome = Outcome { dry_run: command.dry_run, domain, imported, left_out: found.notes };
     context.out.show(&outcome, |out, o| {
         o.left_out.lines().for_each(|line| remark(&line));
-        let verb = if o.dry_run { "would be imported" } else { "imported" };
-        out.line(&format!(
-            "{} accounts {verb} into {}; {} existed and {} left alone.",
-            o.imported.written,
-            o.domain,
-            o.imported.skipped,
-            if o.dry_run { "would be" } else { "were" }
-        ))
+        let accounts = counted(o.imported.written, "account");
+        let (did, left) = if o.dry_run {
+            ("would be imported", "would be left alone")
+        } else {
+            ("imported", "left alone")
+        };
+        let skipped = o.imported.skipped;
+        out.line(&format!("{accounts} {did} into {}; {skipped} that existed {left}.", o.domain))
     })
 }
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::output::counted;
+
 /// Different remarks that are kept; a file with more is a strange file, and the count of the
 /// rest is enough.
 const REMARKS_MAX: usize = 50;
@@ -31,7 +33,7 @@ impl Notes {
 
     /// One line each, for a person.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> + '_ {
-        self.0.iter().map(|(what, n)| format!("left out, {n} times: {what}"))
+        self.0.iter().map(|(what, n)| format!("left out, {}: {what}", counted(*n, "time")))
     }
 }
 

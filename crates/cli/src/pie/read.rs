@@ -109,7 +109,9 @@ fn user(element: &Element, jid: &BareJid, notes: &mut Notes) -> Result<Option<Re
             }
             ("vCard", ns::VCARD_TEMP) => {
                 display_name = full_name(child);
-                notes.add("vCards, except for the name");
+                if child.children().any(|c| !c.is("FN", ns::VCARD_TEMP)) {
+                    notes.add("vCards, except for the name");
+                }
             }
             ("offline-messages", _) if is_pie(child, "offline-messages") => {
                 messages(child, &mut offline, notes);
@@ -279,6 +281,11 @@ mod tests {
         let notes: Vec<String> = found.notes.lines().collect();
         assert!(notes.iter().any(|n| n.contains("jabber:iq:private")), "{notes:?}");
         assert!(notes.iter().any(|n| n.contains("<odd ")), "{notes:?}");
+        assert!(notes.iter().any(|n| n.contains("vCards")), "{notes:?}");
+        let found = read(
+            "<user name='ann' password='x'><vCard xmlns='vcard-temp'><FN>Ann</FN></vCard></user>",
+        );
+        assert_eq!(found.unwrap().notes.lines().count(), 0, "all of it is kept");
     }
 
     #[test]

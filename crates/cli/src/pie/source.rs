@@ -77,8 +77,8 @@ impl Loader {
         if !["server-data", "host", "user"].iter().any(|name| is_pie(&element, name)) {
             return Ok(element);
         }
-        let mut whole = element.clone();
-        whole.retain(|_| false);
+        let mut whole = Element::new(element.name().to_owned(), element.ns().to_owned());
+        element.attrs().iter().for_each(|attr| whole.put_attr(attr.clone()));
         for node in element.into_nodes() {
             match node {
                 Node::Element(child) if child.is("include", XINCLUDE) => {

@@ -83,9 +83,9 @@ fn accounts_are_imported_with_all_that_moves() {
     let fake = Fake::new(answer);
     fake.file("old.xml", &file("home.example", &tim()));
     let ran = fake.snug(&["import", "old.xml"]);
-    assert!(ran.err.contains("left out, 1 times: <pubsub "), "{ran:?}");
+    assert!(ran.err.contains("left out, 1 time: <pubsub "), "{ran:?}");
     let out = ran.ok();
-    assert_eq!(out, "1 accounts imported into home.example; 0 existed and were left alone.\n");
+    assert_eq!(out, "1 account imported into home.example; 0 that existed left alone.\n");
     let imports = imports(fake.heard());
     assert_eq!(imports.len(), 1);
     assert_eq!(imports[0].existing, Existing::Refuse);
@@ -115,7 +115,7 @@ fn accounts_that_exist_are_refused_skipped_or_replaced() {
     assert_eq!(sent[1].existing, Existing::Replace);
 
     let out = fake.snug(&["import", "old.xml", "--existing", "skip", "--dry-run"]).ok();
-    assert!(out.starts_with("1 accounts would be imported"), "{out}");
+    assert!(out.starts_with("1 account would be imported"), "{out}");
     assert!(imports(fake.heard()).is_empty());
 }
 

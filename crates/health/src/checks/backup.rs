@@ -9,8 +9,8 @@ pub(super) const CHECK: Check = Check { id: "backup", title: "Backup", judge };
 /// A weekly backup that was missed once.
 const OLD_SECONDS: u64 = 8 * DAY;
 
-const REMEDY: &str = "Run `snug export` to a file on another device, or make a backup in the \
-                      panel. SD cards fail without warning.";
+const REMEDY: &str = "Run `snug export` to a file on another device. SD cards fail without \
+                      warning.";
 
 fn judge(facts: &Facts) -> Finding {
     with_daemon(facts, |daemon| match daemon.last_backup {
