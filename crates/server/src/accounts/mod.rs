@@ -9,6 +9,7 @@
 //! the store holds.
 
 pub mod change;
+mod error;
 mod keys;
 pub mod password;
 pub mod record;

@@ -1,4 +1,4 @@
-//! People.
+//! People: adding, passwords, locking, deleting, restoring, and the last administrator.
 
 use admin_api::accounts::{
     Add, Delete, List, Lock, Restore, Role, SetPassword, SetRole, Show, State,
