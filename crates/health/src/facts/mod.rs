@@ -1,7 +1,7 @@
 //! Facts: what the checks judge, and how it is gathered from the host.
 //!
 //! One file per kind of fact; each reads below a root path, `/` in earnest and a fake tree in
-//! tests. Invariants: reading is bounded ([`FILE_BYTES_MAX`]); what a machine does not tell is
+//! tests. Invariants: reading is bounded (`FILE_BYTES_MAX`); what a machine does not tell is
 //! absent, never an error.
 
 mod clock;
