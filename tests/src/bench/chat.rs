@@ -12,7 +12,7 @@ use super::{DOMAIN, Figure, Scenario, Server, user};
 const PAIRS: usize = 20;
 
 /// Messages per pair that are measured.
-const MESSAGES: usize = 1_000;
+const MESSAGES: usize = 2_000;
 
 /// Messages per pair before.
 const WARM_UP: usize = 100;
