@@ -129,9 +129,10 @@ impl Claim {
     }
 
     fn mark(&self, text: &[u8]) -> io::Result<()> {
+        // First the names, the log's among them, and only then what may rely on them.
+        sync_dir_of(&self.path)?;
         self.file.write_all_at(text, 0)?;
-        self.file.sync_all()?;
-        sync_dir_of(&self.path)
+        self.file.sync_all()
     }
 }
 

@@ -23,6 +23,9 @@ pub(crate) const APPLICATION_ID: i32 = 0x536e_7567;
 /// The size of a page; the engine's own default, which salvage relies on.
 pub(crate) const PAGE_BYTES: usize = 4096;
 
+/// The engine's own limit of a file's pages.
+const PAGES_MAX: u32 = 0xffff_fffe;
+
 /// Page cache of one connection. There are three of them in a daemon that shall fit in 12 MB;
 /// the operating system caches the file as well.
 const PAGE_CACHE_KIB: i64 = 512;
@@ -52,7 +55,6 @@ pub(crate) fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Makes the writing connection durable: write-ahead log, flushed at each commit.
 pub(crate) fn begin_logging(connection: &Connection) -> rusqlite::Result<()> {
-    prepare_file(connection)?;
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if !mode.eq_ignore_ascii_case("wal") {
@@ -65,7 +67,8 @@ pub(crate) fn begin_logging(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)
 }
 
-/// Settles the form of a new file; of no effect once there is a table.
+/// Settles the form of a new file. For new files only: asking for what is the case already
+/// writes a page, for which there may be no space.
 pub(crate) fn prepare_file(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "page_size", PAGE_BYTES as u32)?;
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")
@@ -196,6 +199,13 @@ pub(crate) fn blob<'a>(
         Ok(_) => Err(StoreError::Damaged { doing, code: ffi::SQLITE_CORRUPT }),
         Err(error) => Err(failed(doing)(error)),
     }
+}
+
+/// Lets the file grow by at most so many pages from now on.
+pub(crate) fn limit_growth(connection: &Connection, pages: u32) -> rusqlite::Result<()> {
+    let now: u32 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    let most = now.saturating_add(pages).min(PAGES_MAX);
+    connection.pragma_update_and_check(None, "max_page_count", most, |_| Ok(()))
 }
 
 /// How much of the log to fold.

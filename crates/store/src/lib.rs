@@ -40,6 +40,7 @@ pub mod limits;
 mod backup;
 mod batch;
 mod claim;
+mod compact;
 mod engine;
 mod error;
 mod files;
@@ -53,6 +54,7 @@ mod salvage;
 mod schema;
 #[cfg(test)]
 mod scratch;
+mod space;
 mod span;
 mod store;
 mod table;

@@ -5,12 +5,13 @@
 pub const KEY_BYTES_MAX: usize = 16 * 1024;
 
 /// Bytes of one batch, keys and values together. The largest records are pictures of a few
-/// hundred kilobytes.
-pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// hundred kilobytes; whoever imports more than this splits it.
+pub const BATCH_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Bytes that may wait to become durable. A commit beyond it is refused at once, so that a
-/// card which stalls for seconds costs refusals and not memory.
-pub const BACKLOG_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// card which stalls for seconds costs refusals and not memory: what waits takes about twice
+/// this, and the whole daemon shall fit in 12 MB. It is some thousands of messages.
+pub const BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Batches that one transaction takes at most: the last to join must not wait for thousands.
 pub const GROUP_BATCHES_MAX: usize = 512;

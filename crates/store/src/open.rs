@@ -36,6 +36,7 @@ pub(crate) fn open(dir: &Path, schema: &Schema) -> Result<(Arc<Inner>, Writer), 
     match marks(&connection).map_err(blamed(&path, OPENING))? {
         Marks::Fresh => {
             // A file without content in a directory that never held a store.
+            engine::prepare_file(&connection).map_err(blamed(&path, OPENING))?;
             engine::begin_logging(&connection).map_err(blamed(&path, OPENING))?;
             schema.create(&mut connection).map_err(|error| damaged(&path, error))?;
         }

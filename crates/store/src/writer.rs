@@ -23,34 +23,38 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::batch::Change;
 use crate::claim::Claim;
+use crate::compact::{self, Step};
 use crate::engine::{self, Fold, Log, failed};
 use crate::error::StoreError;
 use crate::inner::{Inner, Pending, Stage, Upkeep, Waiting};
 use crate::limits::{GROUP_BATCHES_MAX, GROUP_BYTES_MAX};
 use crate::overlay::Placed;
+use crate::space::Space;
 
 /// Pages (of 4 KiB) in the log that make the writer fold it into the file.
 const FOLD_PAGES: u32 = 1_000;
-
-/// Pages that one step of giving space back moves: a fraction of a second on a slow card, as
-/// commits wait meanwhile.
-const COMPACT_PAGES: u32 = 256;
 
 /// How long closing waits for somebody who looks into the file with the engine's own tools.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
 const WRITING: &str = "writing";
 const FOLDING: &str = "folding the log";
-const COMPACTING: &str = "giving space back";
 const CLOSING: &str = "closing";
 
 /// The writer thread's own things.
 pub(crate) struct Writer {
     inner: Arc<Inner>,
     /// `None` once closed.
-    open: Option<(Connection, Claim)>,
+    open: Option<Open>,
     /// Length of the log, in pages, at which folding is tried next.
     fold_at: u32,
+}
+
+/// What the thread has while the store is open.
+struct Open {
+    connection: Connection,
+    claim: Claim,
+    space: Space,
 }
 
 /// What there is to do next.
@@ -63,7 +67,8 @@ enum Work {
 
 impl Writer {
     pub(crate) fn new(inner: Arc<Inner>, connection: Connection, claim: Claim) -> Self {
-        Writer { inner, open: Some((connection, claim)), fold_at: FOLD_PAGES }
+        let space = Space::look(&inner.path, &connection);
+        Writer { inner, open: Some(Open { connection, claim, space }), fold_at: FOLD_PAGES }
     }
 
     /// The thread: works until the store is closed and no handle is left.
@@ -118,7 +123,10 @@ impl Writer {
             Err(error) => {
                 let behind = self.inner.give_up(&group);
                 tell(group, &Err(error.clone()));
-                tell(behind, &Err(error));
+                tell(behind, &Err(error.clone()));
+                if let (StoreError::Full, Some(open)) = (error, &mut self.open) {
+                    open.space.ran_out(&open.connection);
+                }
                 // The disk may be full of the log: once folded, its space is used again.
                 self.fold();
             }
@@ -131,8 +139,9 @@ impl Writer {
         if changes().next().is_none() {
             return Ok(());
         }
-        let (connection, _) = self.open.as_mut().ok_or(StoreError::Closed)?;
-        let transaction = connection
+        let open = self.open.as_mut().ok_or(StoreError::Closed)?;
+        let transaction = open
+            .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(failed(WRITING))?;
         for placed in changes() {
@@ -145,20 +154,24 @@ impl Writer {
 
     /// Folds the log into the file once it is long enough.
     fn fold_if_due(&mut self) {
-        let Some((connection, _)) = &self.open else { return };
-        let Ok(log) = engine::fold(connection, Fold::Look) else { return };
+        let Some(open) = &mut self.open else { return };
+        open.space.recover_in_time(&open.connection);
+        let Ok(log) = engine::fold(&open.connection, Fold::Look) else { return };
         if log.pages < log.folded.saturating_add(FOLD_PAGES) {
             self.fold_at = FOLD_PAGES;
         } else if log.pages >= self.fold_at {
             self.fold();
+            if let Some(open) = &mut self.open {
+                open.space.in_use(&open.connection);
+            }
         }
     }
 
     /// Folds as much of the log into the file as readers allow. A failure costs nothing: the
     /// log is complete without it, and the next try repeats the work.
     fn fold(&mut self) {
-        let Some((connection, _)) = &self.open else { return };
-        if let Ok(log) = engine::fold(connection, Fold::Some) {
+        let Some(open) = &self.open else { return };
+        if let Ok(log) = engine::fold(&open.connection, Fold::Some) {
             // A long reader (a backup) holds it up: do not try again at every commit.
             let held_up = log.pages > log.folded;
             self.fold_at = if held_up { log.pages.saturating_add(FOLD_PAGES) } else { FOLD_PAGES };
@@ -169,13 +182,15 @@ impl Writer {
         match upkeep {
             Upkeep::Compact { before, answer } => {
                 let before = before.or_else(|| self.inner.size_bytes().ok());
-                match self.compact_step() {
+                let step = self.compact_step();
+                self.fold_if_due();
+                match step {
                     // Commits that came meanwhile go first.
-                    Ok(false) => {
+                    Ok(Step::More) => {
                         let again = Upkeep::Compact { before, answer };
                         self.inner.pending().upkeep.push_front(again);
                     }
-                    Ok(true) => {
+                    Ok(Step::Finished) => {
                         let after = self.inner.size_bytes();
                         let freed = after.map(|n| before.unwrap_or(n).saturating_sub(n));
                         // Nobody may be listening any more.
@@ -188,45 +203,42 @@ impl Writer {
             }
             #[cfg(test)]
             Upkeep::PagesMax { pages, answer } => {
-                let result = self.open.as_ref().map_or(Err(StoreError::Closed), |(c, _)| {
-                    c.pragma_update_and_check(None, "max_page_count", pages, |row| {
-                        row.get::<_, u32>(0)
-                    })
-                    .map(u64::from)
-                    .map_err(failed("limiting the file"))
+                let result = self.open.as_ref().map_or(Err(StoreError::Closed), |open| {
+                    open.connection
+                        .pragma_update_and_check(None, "max_page_count", pages, |row| {
+                            row.get::<_, u32>(0)
+                        })
+                        .map(u64::from)
+                        .map_err(failed("limiting the file"))
                 });
                 let _ = answer.send(result);
             }
         }
     }
 
-    /// Gives back some space; `true` when there is no more.
-    fn compact_step(&mut self) -> Result<bool, StoreError> {
-        let (connection, _) = self.open.as_ref().ok_or(StoreError::Closed)?;
-        let free = || -> rusqlite::Result<u32> {
-            connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))
-        };
-        if free().map_err(failed(COMPACTING))? > 0 && !self.inner.is_closing() {
-            let sql = format!("PRAGMA incremental_vacuum({COMPACT_PAGES})");
-            let mut statement = connection.prepare(&sql).map_err(failed(COMPACTING))?;
-            let mut steps = statement.query([]).map_err(failed(COMPACTING))?;
-            while steps.next().map_err(failed(COMPACTING))?.is_some() {}
-            drop(steps);
-            drop(statement);
-            self.fold_if_due();
-            return Ok(false);
+    fn compact_step(&mut self) -> Result<Step, StoreError> {
+        let open = self.open.as_mut().ok_or(StoreError::Closed)?;
+        if self.inner.is_closing() {
+            return Ok(Step::Finished);
         }
-        // The file shrinks when the log is folded, and the log when it is cut.
-        // Whoever reads at this moment is not waited for, as commits wait as well; then the
-        // next fold does it.
-        engine::fold(connection, Fold::All(Duration::ZERO)).map_err(failed(COMPACTING))?;
-        Ok(true)
+        match compact::step(&open.connection) {
+            Ok(Step::Finished) => {
+                open.space.recover(&open.connection);
+                Ok(Step::Finished)
+            }
+            // Moving pages takes space first, which is what the reserve is for.
+            Err(StoreError::Full) if open.space.ran_out(&open.connection) => {
+                self.fold();
+                Ok(Step::More)
+            }
+            other => other,
+        }
     }
 
     /// Closes everything, the writing connection last: the last one removes the log.
     fn close(&mut self) {
         self.inner.readers.close();
-        let result = self.open.take().map_or(Ok(()), |(connection, claim)| {
+        let result = self.open.take().map_or(Ok(()), |Open { connection, claim, .. }| {
             let log = engine::fold(&connection, Fold::All(LAST_WAIT)).map_err(failed(FOLDING))?;
             // Where somebody else reads the file the log has to stay, and is found at the
             // next start. It stays as well if the end cannot be noted.
@@ -288,6 +300,7 @@ mod tests {
     use crate::error::{Blame, StoreError};
     use crate::inner::Upkeep;
     use crate::scratch::Scratch;
+    use crate::space::RESERVE_BYTES;
     use crate::{Batch, Raw, Schema, Span, Store, Table};
 
     const NOTES: Table<u64, Raw> = Table::new("notes");
@@ -344,6 +357,39 @@ mod tests {
         drop(store);
         let store = Store::open(dir.path(), &SCHEMA).unwrap();
         assert_eq!(store.keys(&NOTES, &Span::all(), 9).unwrap(), [1, 2, 5, 6]);
+    }
+
+    #[test]
+    fn a_full_store_can_be_emptied_and_then_grows_again() {
+        let dir = Scratch::new("reserve");
+        let reserve = || {
+            std::fs::metadata(dir.path().join("store.reserve")).map(|metadata| metadata.len()).ok()
+        };
+        let store = Store::open(dir.path(), &SCHEMA).unwrap();
+        store.commit_blocking(note(0, 100_000)).unwrap();
+        store.flush().unwrap();
+        assert_eq!(reserve(), None, "a small store keeps nothing back");
+        for n in 1..60 {
+            store.commit_blocking(note(n, 100_000)).unwrap();
+        }
+        store.compact().unwrap();
+        assert_eq!(reserve(), Some(RESERVE_BYTES));
+        limit_pages(&store, 1);
+        assert_eq!(store.commit_blocking(note(100, 1_000_000)), Err(StoreError::Full));
+        store.flush().unwrap();
+        assert_eq!(reserve(), Some(0));
+        // Without its reserve the store does not grow, but new rows may take the place of old
+        // ones.
+        assert_eq!(store.commit_blocking(note(101, 1_000_000)), Err(StoreError::Full));
+        let mut batch = Batch::new();
+        batch.delete_span(&NOTES, &Span::all().after(&0).before(&30));
+        store.commit_blocking(batch).unwrap();
+        store.commit_blocking(note(102, 1_000_000)).unwrap();
+        store.compact().unwrap();
+        assert_eq!(reserve(), Some(RESERVE_BYTES));
+        store.commit_blocking(note(103, 2_000_000)).unwrap();
+        store.commit_blocking(note(104, 2_000_000)).unwrap();
+        assert_eq!(store.check().unwrap(), Vec::<String>::new());
     }
 
     #[test]
