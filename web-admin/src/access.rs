@@ -19,6 +19,7 @@ use axum::response::Response;
 
 use crate::App;
 use crate::cookie;
+use crate::limits::{DAEMON_TIME_MAX, VISITOR_TIME_MAX};
 use crate::pages::Page;
 use crate::problem::Problem;
 use crate::view::Frame;
@@ -52,12 +53,21 @@ impl Daemon {
     /// # Errors
     /// As [`Client::call`].
     pub async fn ask<C: PublicCall>(&self, call: C) -> Result<C::Reply, admin_api::Problem> {
-        self.client.call(call).await
+        in_time(self.client.call(call)).await
+    }
+
+    /// Asks on behalf of whoever has `token`. Private: see [`Admin::call`].
+    async fn ask_as<C: Call>(
+        &self,
+        token: Secret,
+        call: C,
+    ) -> Result<C::Reply, admin_api::Problem> {
+        in_time(self.client.call_as(token, call)).await
     }
 
     async fn who(&self, headers: &HeaderMap) -> Result<Option<Session>, admin_api::Problem> {
         let Some(token) = cookie::token(headers) else { return Ok(None) };
-        match self.client.call_as(token.clone(), panel::Who {}).await {
+        match self.ask_as(token.clone(), panel::Who {}).await {
             Ok(person) => Ok(Some(Session { token, person })),
             Err(p) if is_nobody(p.kind) => Ok(None),
             Err(p) => Err(p),
@@ -70,12 +80,23 @@ impl Daemon {
     /// As [`Client::call_as`]; a session that has ended already is none.
     pub async fn sign_out(&self, headers: &HeaderMap) -> Result<(), admin_api::Problem> {
         let Some(token) = cookie::token(headers) else { return Ok(()) };
-        match self.client.call_as(token, panel::SignOut {}).await {
+        match self.ask_as(token, panel::SignOut {}).await {
             Ok(panel::Done {}) => Ok(()),
             Err(p) if is_nobody(p.kind) => Ok(()),
             Err(p) => Err(p),
         }
     }
+}
+
+/// The answer, unless it takes longer than [`DAEMON_TIME_MAX`].
+async fn in_time<T>(
+    answer: impl Future<Output = Result<T, admin_api::Problem>>,
+) -> Result<T, admin_api::Problem> {
+    tokio::time::timeout(DAEMON_TIME_MAX, answer).await.unwrap_or_else(|_| Err(too_slow()))
+}
+
+fn too_slow() -> admin_api::Problem {
+    admin_api::Problem::new(ProblemKind::Daemon, "snugd did not answer in time")
 }
 
 /// Answers that mean "this token is nobody's".
@@ -130,7 +151,8 @@ impl FromRequestParts<App> for Visitor {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        Ok(match app.daemon.who(&parts.headers).await {
+        let who = tokio::time::timeout(VISITOR_TIME_MAX, app.daemon.who(&parts.headers)).await;
+        Ok(match who.unwrap_or_else(|_| Err(too_slow())) {
             Ok(session) => Self { session, trouble: None },
             Err(problem) => Self { session: None, trouble: Some(problem) },
         })
@@ -154,7 +176,7 @@ impl Admin {
     /// The daemon's problem; a session that has ended leads to the sign-in page.
     pub async fn call<C: Call>(&self, call: C) -> Result<C::Reply, Problem> {
         let token = self.session.token.clone();
-        self.app.daemon.client.call_as(token, call).await.map_err(|p| {
+        self.app.daemon.ask_as(token, call).await.map_err(|p| {
             if p.kind == ProblemKind::SignIn {
                 Problem::SignIn { back_to: self.here.clone() }
             } else {

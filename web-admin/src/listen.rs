@@ -23,7 +23,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
-use crate::lan::Gate;
 use crate::limits::{
     CONNECTION_AGE_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, HANDSHAKE_TIME_MAX,
     HEAD_BYTES_MAX, HEAD_TIME_MAX, HEADER_LINES_MAX, LINGER_TIME_MAX,
@@ -36,32 +35,32 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 
+/// Says which peers may talk to the panel.
+pub type Admit = Box<dyn Fn(IpAddr) -> bool + Send + Sync>;
+
 /// What all connections share.
-#[derive(Debug)]
 pub struct Door {
-    acceptor: Acceptor,
+    acceptor: TlsAcceptor,
     pages: Router,
-    gate: Gate,
+    admit: Admit,
     permits: Arc<Semaphore>,
     addresses: Arc<Addresses>,
 }
 
-struct Acceptor(TlsAcceptor);
-
-impl std::fmt::Debug for Acceptor {
+impl std::fmt::Debug for Door {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Acceptor")
+        f.debug_struct("Door").field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }
 
 impl Door {
-    /// A door to `pages`.
+    /// A door to `pages` for the peers that `admit` lets in.
     #[must_use]
-    pub fn new(acceptor: TlsAcceptor, pages: Router, gate: Gate) -> Self {
+    pub fn new(acceptor: TlsAcceptor, pages: Router, admit: Admit) -> Self {
         Self {
-            acceptor: Acceptor(acceptor),
+            acceptor,
             pages,
-            gate,
+            admit,
             permits: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             addresses: Arc::new(Addresses::default()),
         }
@@ -107,7 +106,7 @@ impl Door {
         stop: &watch::Receiver<bool>,
     ) {
         let address = peer.ip().to_canonical();
-        if !self.gate.lets_in(address) {
+        if !(self.admit)(address) {
             tracing::debug!("closed a connection from {address}, which is not at home");
             return;
         }
@@ -124,7 +123,7 @@ impl Door {
     }
 
     async fn talk(&self, stream: TcpStream, peer: IpAddr, mut stop: watch::Receiver<bool>) {
-        let handshake = tokio::time::timeout(HANDSHAKE_TIME_MAX, self.acceptor.0.accept(stream));
+        let handshake = tokio::time::timeout(HANDSHAKE_TIME_MAX, self.acceptor.accept(stream));
         let stream = tokio::select! {
             result = handshake => match result {
                 Ok(Ok(stream)) => stream,

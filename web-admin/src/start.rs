@@ -76,7 +76,8 @@ pub fn start(settings: Settings, sockets: Vec<TcpListener>) -> Result<Running, S
     let acceptor = TlsAcceptor::from(identity.server_config().map_err(StartError::Tls)?);
     let gate = Gate::new(settings.lan_only);
     let app = Panel::new(settings);
-    let door = Arc::new(Door::new(acceptor, router(&app), gate));
+    let admit = Box::new(move |peer| gate.lets_in(peer));
+    let door = Arc::new(Door::new(acceptor, router(&app), admit));
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let mut addresses = Vec::new();

@@ -89,7 +89,8 @@ impl View {
 fn code_of(text: &str) -> Option<Secret> {
     let code = text.trim();
     let fits = (1..=TOKEN_BYTES_MAX).contains(&code.len());
-    fits.then(|| Secret::new(code))
+    // It comes by a link, not by a form, which would have refused a pasted key.
+    (fits && !otr::private_key::looks_like(code)).then(|| Secret::new(code))
 }
 
 fn ask_for_code(wrong: bool, failed: Option<String>) -> Result<Response, Problem> {

@@ -3,6 +3,8 @@
 //! It speaks the real protocol through `admin_api::frame`, so that the panel cannot tell it
 //! from snugd; what it decides is only as clever as the tests need.
 
+#[path = "fake_directory.rs"]
+mod directory;
 #[path = "fake_home.rs"]
 mod home;
 

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use admin_api::accounts::{self, Account, Role, State};
-use admin_api::fingerprints::{self, Action, Change, Entry};
+use admin_api::fingerprints::{Change, Entry};
 use admin_api::{Envelope, Problem, ProblemKind, Request, Secret, UnixTime};
-use admin_api::{daemon, panel, sessions, setup, tls};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData};
+use admin_api::{panel, sessions, setup, tls};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use serde_json::Value;
 
 pub(crate) const DOMAIN: &str = "home.example";
@@ -27,7 +25,8 @@ pub(crate) struct Home {
     pub(crate) tokens: BTreeMap<String, String>,
     pub(crate) panel: Vec<(String, panel::Session)>,
     pub(crate) prints: Vec<Entry>,
-    pub(crate) history: Vec<Change>,
+    /// With the JID of the owner, newest first.
+    pub(crate) history: Vec<(String, Change)>,
     pub(crate) clients: Vec<sessions::Session>,
     /// Every request as it came, in JSON.
     pub(crate) requests: Vec<String>,
@@ -37,7 +36,7 @@ pub(crate) struct Home {
     pub(crate) files: bool,
     pub(crate) now: UnixTime,
     pub(crate) loopback_login: Option<Result<u32, String>>,
-    authority: (KeyPair, CertificateParams),
+    pub(super) authority: (KeyPair, CertificateParams),
 }
 
 impl Home {
@@ -118,29 +117,6 @@ impl Home {
         self.accounts.push(account.clone());
         self.accounts.sort_by(|a, b| a.jid.cmp(&b.jid));
         account
-    }
-
-    fn add_print(&mut self, name: &str, hex: &str, words: (&str, &str), by: &str) -> Entry {
-        let (label, device) = words;
-        let entry = Entry {
-            jid: format!("{name}@{DOMAIN}"),
-            fingerprint: hex.to_owned(),
-            label: label.to_owned(),
-            device: device.to_owned(),
-            state: fingerprints::State::Declared,
-            added: self.now - 86_400,
-            changed: self.now - 86_400,
-            changed_by: by.to_owned(),
-        };
-        self.prints.push(entry.clone());
-        self.change(&entry, Action::Added, by);
-        entry
-    }
-
-    fn change(&mut self, entry: &Entry, action: Action, by: &str) {
-        let (fingerprint, state) = (entry.fingerprint.clone(), entry.state);
-        let by = by.to_owned();
-        self.history.insert(0, Change { at: self.now, by, fingerprint, action, state });
     }
 
     /// The authority's certificate, PEM.
@@ -272,7 +248,7 @@ impl Home {
         Ok(self.session(&account.jid, call.address, call.agent))
     }
 
-    fn jid(&self, name: &str) -> String {
+    pub(super) fn jid(&self, name: &str) -> String {
         match name.contains('@') {
             true => name.to_owned(),
             false => format!("{name}@{}", self.domain.as_deref().unwrap_or_default()),
@@ -377,117 +353,8 @@ impl Home {
         let generated_password = self.set_password(&account.jid, call.password);
         Ok(accounts::Added { account, generated_password })
     }
-
-    fn prints_call(&mut self, request: Request, caller: &str) -> Result<Value, Problem> {
-        match request {
-            Request::FingerprintAdd(call) => {
-                let hex = otr::Fingerprint::parse(&call.fingerprint).expect("checked").to_hex();
-                if self.prints.iter().any(|p| p.fingerprint == hex) {
-                    let words = "this fingerprint is in the directory already";
-                    return Err(Problem::new(ProblemKind::Conflict, words));
-                }
-                let local = call.name.split('@').next().expect("a name").to_owned();
-                let mut entry = self.add_print(&local, &hex, (&call.label, &call.device), caller);
-                entry.state = call.state;
-                self.prints.last_mut().expect("just added").state = call.state;
-                json(entry)
-            }
-            Request::FingerprintHistory(_) => json(&self.history),
-            Request::FingerprintList(call) => {
-                let jid = call.name.map(|name| self.jid(&name));
-                let wanted = |e: &&Entry| jid.as_ref().is_none_or(|jid| e.jid == *jid);
-                json(self.prints.iter().filter(wanted).collect::<Vec<_>>())
-            }
-            Request::FingerprintRemove(call) => {
-                let at = self.print(&call.fingerprint)?;
-                let entry = self.prints.remove(at);
-                self.change(&entry, Action::Removed, caller);
-                json(entry)
-            }
-            Request::FingerprintUpdate(call) => {
-                let at = self.print(&call.fingerprint)?;
-                let entry = &mut self.prints[at];
-                entry.label = call.label.unwrap_or(entry.label.clone());
-                entry.device = call.device.unwrap_or(entry.device.clone());
-                entry.state = call.state.unwrap_or(entry.state);
-                let entry = entry.clone();
-                self.change(&entry, Action::StateChanged, caller);
-                json(entry)
-            }
-            other => panic!("the panel must not ask this: {other:?}"),
-        }
-    }
-
-    fn print(&self, hex: &str) -> Result<usize, Problem> {
-        let missing = Problem::new(ProblemKind::NotFound, "there is no such fingerprint");
-        self.prints.iter().position(|p| p.fingerprint == hex).ok_or(missing)
-    }
-
-    fn facts(&self) -> health::DaemonFacts {
-        health::DaemonFacts {
-            domain: self.domain.clone(),
-            loopback_login: self.loopback_login.clone(),
-            certificate: Some(health::CertificateFacts {
-                not_before: self.now - 86_400,
-                not_after: self.now + 80 * 86_400,
-                names: vec![DOMAIN.to_owned()],
-                last_error: None,
-            }),
-            store_write: Some(Ok(9)),
-            store_bytes: 3_000_000,
-            store_path: "/".to_owned(),
-            ports: vec![health::PortFacts {
-                purpose: "chat (STARTTLS)".to_owned(),
-                address: "[::]:5222".to_owned(),
-                listening: true,
-            }],
-            last_backup: None,
-            panics: 0,
-        }
-    }
-
-    fn status(&self) -> daemon::StatusReply {
-        daemon::StatusReply {
-            version: "0.0.0-fake".to_owned(),
-            domain: self.domain.clone(),
-            started: self.now - 90_000,
-            accounts: 4,
-            sessions: 2,
-            certificate_sha256: "0a1b".repeat(16),
-            ports: daemon::Ports { starttls: 5222, direct_tls: 5223 },
-            counters: BTreeMap::new(),
-        }
-    }
-
-    fn leaf(&self, call: &tls::PanelLeaf) -> Result<tls::PanelLeafReply, Problem> {
-        if self.files {
-            let words = "certificates come from files here";
-            return Err(Problem::new(ProblemKind::NotFound, words));
-        }
-        let point = Point(STANDARD.decode(&call.public_key).expect("base64"));
-        assert_eq!(point.0.len(), 65, "an uncompressed point");
-        let (key, params) = &self.authority;
-        let issuer = Issuer::from_params(params, key);
-        let leaf = CertificateParams::new(call.names.clone()).expect("names");
-        let leaf = leaf.signed_by(&point, &issuer).expect("signs");
-        let chain_pem = leaf.pem() + &self.authority_pem();
-        Ok(tls::PanelLeafReply { chain_pem, renew_at: self.now + 60 * 86_400 })
-    }
 }
 
-/// A public key of which only the point is known.
-struct Point(Vec<u8>);
-
-impl PublicKeyData for Point {
-    fn der_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
-        &rcgen::PKCS_ECDSA_P256_SHA256
-    }
-}
-
-fn json(value: impl serde::Serialize) -> Result<Value, Problem> {
+pub(super) fn json(value: impl serde::Serialize) -> Result<Value, Problem> {
     Ok(serde_json::to_value(value).expect("JSON"))
 }

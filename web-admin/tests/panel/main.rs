@@ -11,6 +11,7 @@ mod forms;
 mod health;
 mod pages;
 mod people;
+mod process;
 mod setup;
 mod signing_in;
 
