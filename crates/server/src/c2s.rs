@@ -130,23 +130,28 @@ async fn log_in(
     Some(Ready { tls, parser, session: login.session? })
 }
 
-/// The negotiation's configuration, made again only when the domain changes (at set-up).
+/// The negotiation's configuration, made again only when what it is made from changes: the domain
+/// at set-up, the hashes after an import.
 fn config(daemon: &Arc<Daemon>) -> Arc<Config> {
     let domain = daemon.domain();
+    let domain = domain.as_deref().and_then(|d| BareJid::from_domain(d).ok());
+    let hashes = daemon.accounts.common_hashes();
     let mut cached = daemon.negotiation.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((made_for, config)) = &*cached
-        && *made_for == domain
+    if let Some(config) = &*cached
+        && config.domain == domain
+        && config.hashes == hashes
     {
         return Arc::clone(config);
     }
     let config = Arc::new(Config {
-        domain: domain.as_deref().and_then(|d| BareJid::from_domain(d).ok()),
+        domain,
+        hashes,
         plain: daemon.config.c2s.plain,
         features: features::stream_features(daemon),
         fake_secret: daemon.auth.fake_secret(),
         iterations: crate::accounts::ITERATIONS,
     });
-    *cached = Some((domain, Arc::clone(&config)));
+    *cached = Some(Arc::clone(&config));
     config
 }
 

@@ -66,14 +66,11 @@ pub struct Daemon {
     pub started: Now,
     /// Addresses in use, filled by the listeners.
     pub listening: RwLock<Vec<Listening>>,
-    /// What negotiations need, and for which domain it was made.
-    pub(crate) negotiation: Mutex<Option<Negotiation>>,
+    /// What negotiations need, as last made.
+    pub(crate) negotiation: Mutex<Option<Arc<xmpp::negotiate::Config>>>,
     pub(crate) domain: RwLock<Option<Arc<str>>>,
     pub(crate) next_session: AtomicU64,
 }
-
-/// The configuration of negotiations, and the domain it was made for.
-pub(crate) type Negotiation = (Option<Arc<str>>, Arc<xmpp::negotiate::Config>);
 
 /// One listener.
 #[derive(Clone, Debug)]

@@ -102,8 +102,9 @@ pub const PASSWORD_CHECKS_WAITING_MAX: usize = 32;
 /// Wrong passwords of an address or account that cost nothing: people mistype.
 pub const WRONG_PASSWORDS_FREE: u32 = 3;
 
-/// Longest delay after many wrong passwords. It slows guessing to 8,640 tries a day without
-/// locking the person out.
+/// Longest delay after many wrong passwords. It slows guessing to 8,640 tries a day per connection
+/// without locking the person out; an address that opens all the connections it may has fifty
+/// times that, still hopeless against a password of eight characters.
 pub const WRONG_PASSWORD_DELAY_MAX: Duration = Duration::from_secs(10);
 
 /// Addresses and accounts whose wrong passwords are remembered; the oldest are forgotten.

@@ -66,6 +66,16 @@ impl Session {
         {
             let mut account = registry::lock(&entry);
             let now = Now::read();
+            // Under the lock: whoever locks or deletes an account ends its sessions under it, so
+            // none can slip in between the log-in and here.
+            match daemon.accounts.can_log_in(user) {
+                Ok(true) => {}
+                Ok(false) => return Err(StanzaError::new(StanzaCondition::Forbidden)),
+                Err(e) => {
+                    tracing::error!(error = %e, "an account cannot be read");
+                    return Err(StanzaError::new(StanzaCondition::InternalServerError));
+                }
+            }
             // RFC 6120 §7.7.2.2: the newer session wins, since it is usually the same device
             // that lost its connection before we noticed.
             let old = jid.resource().and_then(|r| account.resource(r)).map(|s| s.id);

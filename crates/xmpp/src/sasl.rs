@@ -165,11 +165,11 @@ impl Mechanism {
     }
 
     /// What to offer on a connection with `bindings`, in order of preference (RFC 6120 §6.3.3):
-    /// binding first, then the longer hash.
+    /// binding first, then the longer hash. `hashes`: those that every account has keys for,
+    /// weakest first.
     #[must_use]
-    pub fn offered(bindings: &ChannelBindings, plain: bool) -> Vec<Self> {
-        let scram =
-            |plus| ScramHash::ALL.into_iter().rev().map(move |hash| Self::Scram { hash, plus });
+    pub fn offered(bindings: &ChannelBindings, hashes: &[ScramHash], plain: bool) -> Vec<Self> {
+        let scram = |plus| hashes.iter().rev().map(move |hash| Self::Scram { hash: *hash, plus });
         let mut list = Vec::with_capacity(7);
         if !bindings.is_empty() {
             list.extend(scram(true));
@@ -296,13 +296,18 @@ mod tests {
     #[test]
     fn mechanisms_depend_on_bindings_and_configuration() {
         let names = |bindings: &ChannelBindings, plain| {
-            Mechanism::offered(bindings, plain).into_iter().map(Mechanism::name).collect::<Vec<_>>()
+            Mechanism::offered(bindings, &ScramHash::ALL, plain)
+                .into_iter()
+                .map(Mechanism::name)
+                .collect::<Vec<_>>()
         };
         let scram = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1"];
         let plus = ["SCRAM-SHA-512-PLUS", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"];
         assert_eq!(names(&ChannelBindings::default(), false), scram);
         assert_eq!(names(&ChannelBindings::default(), true), [&scram[..], &["PLAIN"]].concat());
         assert_eq!(names(&bindings(), false), [plus, scram].concat());
+        let old = Mechanism::offered(&ChannelBindings::default(), &[ScramHash::Sha1], false);
+        assert_eq!(old.into_iter().map(Mechanism::name).collect::<Vec<_>>(), ["SCRAM-SHA-1"]);
         let empty = ChannelBindings { exporter: Some(Vec::new()), server_end_point: None };
         assert_eq!(names(&empty, false), scram);
     }

@@ -90,7 +90,8 @@ fn contact(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
 
 fn closed(cx: &mut Cx<'_>, session: SessionId) {
     let last = cx.account.sessions.iter().all(|s| s.id == session);
-    if last {
+    // The health log-in is nobody.
+    if last && !cx.daemon.accounts.is_probe(&cx.account.jid) {
         let seen = LastSeen { ended: cx.now.unix };
         cx.effects.writes.put(&LAST, cx.account.jid.as_str(), &seen);
     }

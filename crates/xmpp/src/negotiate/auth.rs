@@ -182,7 +182,7 @@ fn payload(element: &Element) -> Result<Option<zeroize::Zeroizing<Vec<u8>>>, Con
 fn begin(cx: &mut Context, secure: &Secure, auth: &Element) -> Result<Progress, Failed> {
     let name = auth.attr("mechanism").unwrap_or_default();
     // RFC 6120 §6.5.7: only what was offered.
-    let mechanism = Mechanism::offered(&secure.bindings, cx.config.plain)
+    let mechanism = Mechanism::offered(&secure.bindings, &cx.config.hashes, cx.config.plain)
         .into_iter()
         .find(|offered| offered.name() == name)
         .ok_or(Condition::InvalidMechanism)?;

@@ -99,7 +99,7 @@ fn major_version(version: &str) -> Option<u64> {
 /// RFC 6120 §6.4.1, XEP-0440 §2.
 fn offer_sasl(cx: &Context, secure: &Secure, features: &mut Element) {
     let mut mechanisms = Element::new("mechanisms", ns::SASL);
-    for mechanism in Mechanism::offered(&secure.bindings, cx.config.plain) {
+    for mechanism in Mechanism::offered(&secure.bindings, &cx.config.hashes, cx.config.plain) {
         mechanisms.push(Element::new("mechanism", ns::SASL).with_text(mechanism.name()));
     }
     features.push(mechanisms);

@@ -48,6 +48,9 @@ pub const BINDS_REFUSED_MAX: u32 = 6;
 pub struct Config {
     /// The domain served; `None` while set-up is not finished: nobody can log in.
     pub domain: Option<BareJid>,
+    /// The hashes to offer SCRAM with: those that every account has keys for, weakest first.
+    /// Clients take the best one offered, and would fail where the account lacks it.
+    pub hashes: Vec<ScramHash>,
     /// Offer PLAIN (over TLS, as everything)?
     pub plain: bool,
     /// More stream features after authentication: roster versioning, stream limits, ….

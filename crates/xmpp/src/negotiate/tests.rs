@@ -16,6 +16,7 @@ const SALT: [u8; 16] = [3; 16];
 pub(super) fn config() -> Config {
     Config {
         domain: Some(BareJid::from_domain(DOMAIN).unwrap()),
+        hashes: ScramHash::ALL.to_vec(),
         plain: true,
         features: vec![Element::new("ver", "urn:xmpp:features:rosterver")],
         fake_secret: Zeroizing::new([9; 32]),

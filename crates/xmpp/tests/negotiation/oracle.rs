@@ -95,6 +95,7 @@ impl Stage {
     fn new(transport: Transport) -> Self {
         let config = Config {
             domain: BareJid::from_domain("home.example").ok(),
+            hashes: xmpp::scram::ScramHash::ALL.to_vec(),
             plain: true,
             features: vec![Element::new("ver", "urn:xmpp:features:rosterver")],
             fake_secret: [9; 32].into(),
