@@ -11,27 +11,23 @@ from home import Home
 OUTPUT = Path(__file__).resolve().parents[1] / "output"
 
 
-def pytest_sessionstart(session):
-    """Old output would be mistaken for new."""
-    if not hasattr(session.config, "workerinput"):
-        shutil.rmtree(OUTPUT / "e2e", ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def output():
-    """Where tests keep what a person may want to look at."""
-    folder = OUTPUT / "e2e"
-    folder.mkdir(parents=True, exist_ok=True)
+@pytest.fixture(scope="module")
+def output(request):
+    """Where a file of tests keeps what a person may want to look at. Old output would be mistaken
+    for new, so it is removed first."""
+    folder = OUTPUT / "e2e" / request.module.__name__
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     return folder
 
 
 @pytest.fixture(scope="module")
-def make_home(output, request):
+def make_home(output):
     """Makes homes that are given up after the module."""
     made = []
 
     def make(name="home", **settings):
-        made.append(Home(output / request.module.__name__ / name, **settings))
+        made.append(Home(output / name, **settings))
         return made[-1]
 
     yield make

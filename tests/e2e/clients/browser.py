@@ -56,13 +56,14 @@ class Browser:
         self.driver.stop()
 
     @contextlib.contextmanager
-    def visit(self, base, script=True, dark=False, phone=False, trusting=True):
-        """A person's window on `base`: cookies of its own; yields a `Window`."""
+    def visit(self, base, script=True, dark=False, phone=False, trusting=True, cookies=()):
+        """A person's window on `base`: with these cookies only; yields a `Window`."""
         context = self.chromium.new_context(
             base_url=base, java_script_enabled=script, viewport=PHONE if phone else DESK,
             color_scheme="dark" if dark else "light", ignore_https_errors=not trusting,
             reduced_motion="reduce")
         context.set_default_timeout(WAIT_MS)
+        context.add_cookies(list(cookies))
         window = Window(self, context, base)
         try:
             yield window
