@@ -25,6 +25,9 @@ for (const time of document.querySelectorAll('time[datetime*="T"]')) {
   if (!isNaN(at)) time.title = at.toLocaleString([], { dateStyle: 'long', timeStyle: 'short' });
 }
 
+// What has to be corrected comes first.
+document.querySelector('[aria-invalid="true"]')?.focus();
+
 // Passwords can be looked at while typing.
 for (const input of document.querySelectorAll('input[type="password"]')) {
   const button = document.createElement('button');

@@ -58,7 +58,9 @@ async fn look(app: &App, identity: &Identity) -> Result<(), String> {
     };
     let own = lan::own_addresses().map_err(|e| format!("the interfaces cannot be read: {e}"))?;
     let wanted = names::of_certificate(&names::host_name(), domain.as_deref(), &own);
-    if !is_due(identity.leaf().as_ref(), &wanted, when::now()) {
+    // After a restore or a fresh start the home may have another authority.
+    let authority = app.daemon.ask(tls::Authority {}).await.map_err(|p| p.message)?.pem;
+    if !is_due(identity.leaf().as_ref(), &wanted, authority.as_deref(), when::now()) {
         return Ok(());
     }
     let public_key = STANDARD.encode(identity.public_point());
@@ -78,8 +80,10 @@ async fn look(app: &App, identity: &Identity) -> Result<(), String> {
 
 /// Is a new certificate needed? A name too many in the old one does no harm; one that is
 /// missing does.
-fn is_due(leaf: Option<&Leaf>, wanted: &[String], now: UnixTime) -> bool {
-    leaf.is_none_or(|leaf| now >= leaf.renew_at || wanted.iter().any(|n| !leaf.names.contains(n)))
+fn is_due(leaf: Option<&Leaf>, wanted: &[String], authority: Option<&str>, now: UnixTime) -> bool {
+    let Some(leaf) = leaf else { return true };
+    let ours = authority.is_none_or(|pem| leaf.chain_pem.contains(pem.trim()));
+    !ours || now >= leaf.renew_at || wanted.iter().any(|name| !leaf.names.contains(name))
 }
 
 #[cfg(test)]
@@ -89,13 +93,20 @@ mod tests {
     #[test]
     fn a_certificate_is_renewed_in_time_and_for_new_names() {
         let names = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let leaf =
-            Leaf { chain_pem: String::new(), renew_at: 1000, names: names(&["pi", "10.0.0.7"]) };
-        assert!(is_due(None, &names(&["pi"]), 0));
-        assert!(!is_due(Some(&leaf), &names(&["pi", "10.0.0.7"]), 999));
-        assert!(!is_due(Some(&leaf), &names(&["pi"]), 999), "an address went away");
-        assert!(is_due(Some(&leaf), &names(&["pi", "10.0.0.8"]), 999));
-        assert!(is_due(Some(&leaf), &names(&["pi"]), 1000));
+        let leaf = Leaf {
+            chain_pem: "leaf, then ours".to_owned(),
+            renew_at: 1000,
+            names: names(&["pi", "10.0.0.7"]),
+        };
+        let due =
+            |wanted: &[&str], authority, now| is_due(Some(&leaf), &names(wanted), authority, now);
+        assert!(is_due(None, &names(&["pi"]), None, 0));
+        assert!(!due(&["pi", "10.0.0.7"], Some("ours\n"), 999));
+        assert!(!due(&["pi"], Some("ours\n"), 999), "an address went away");
+        assert!(due(&["pi", "10.0.0.8"], Some("ours\n"), 999), "a new address");
+        assert!(due(&["pi"], Some("ours\n"), 1000), "time to renew");
+        assert!(due(&["pi"], Some("another's\n"), 999), "another authority");
+        assert!(!due(&["pi"], None, 999), "no authority any more: better than none");
     }
 
     #[test]

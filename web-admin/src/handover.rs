@@ -27,6 +27,8 @@ pub enum Occasion {
 struct View {
     frame: Frame,
     new: bool,
+    /// Is it the account of the person who looks at the page?
+    own: bool,
     jid: String,
     local: String,
     domain: String,
@@ -94,6 +96,7 @@ pub async fn show(
     render(&View {
         frame: admin.frame(page).titled(&format!("For {name}")),
         new: occasion == Occasion::New,
+        own: admin.is(&account.jid),
         domain: domain.to_owned(),
         name: name.clone(),
         // This page is where the generated password is shown, once.

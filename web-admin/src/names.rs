@@ -57,7 +57,9 @@ pub fn is_host_name(name: &str) -> bool {
             && !l.starts_with('-')
             && !l.ends_with('-')
     };
-    name.len() <= 253 && name.split('.').all(label)
+    // A last label of digits only would be read as an address.
+    let last = name.rsplit('.').next().unwrap_or_default();
+    name.len() <= 253 && name.split('.').all(label) && !last.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -105,7 +107,7 @@ mod tests {
                 && !is_host_name("")
                 && !is_host_name("a..b")
         );
-        assert!(is_host_name("a-b.c1"));
+        assert!(is_host_name("a-b.c1") && !is_host_name("7") && !is_host_name("a.7"));
         let many: Vec<_> = (0..99).map(|i| own(&format!("10.0.0.{i}"))).collect();
         assert_eq!(of_certificate("pi", None, &many).len(), CERTIFICATE_NAMES_MAX);
     }

@@ -88,6 +88,14 @@ impl Frame {
         Self { title: title.to_owned(), ..self }
     }
 
+    /// The same frame with a title that says that something has to be corrected: it is the first
+    /// thing that a screen reader reads out.
+    #[must_use]
+    pub fn to_correct(self) -> Self {
+        let title = format!("Please check: {}", self.title);
+        Self { title, ..self }
+    }
+
     /// Name of the hidden field of forms.
     #[must_use]
     pub fn form_field(&self) -> &'static str {

@@ -43,6 +43,9 @@ pub static PAGE: Page = Page {
 /// with a separator, and a label.
 const SHOWN_AGAIN_BYTES_MAX: usize = 120;
 
+/// Lines of the history that are shown at once; the rest is one press away.
+const HISTORY_SHOWN: usize = 10;
+
 #[derive(Template)]
 #[template(path = "fingerprints.html")]
 struct AllView {
@@ -205,8 +208,9 @@ impl View {
         })
     }
 
-    fn again(&self) -> Result<Response, Problem> {
-        Ok((StatusCode::UNPROCESSABLE_ENTITY, render(self)?).into_response())
+    fn again(mut self) -> Result<Response, Problem> {
+        self.frame = self.frame.to_correct();
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, render(&self)?).into_response())
     }
 }
 

@@ -131,6 +131,11 @@ impl AddView {
             admin: false,
         }
     }
+
+    fn again(mut self) -> Result<Response, Problem> {
+        self.frame = self.frame.to_correct();
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, render(&self)?).into_response())
+    }
 }
 
 async fn ask(admin: Admin) -> Result<Response, Problem> {
@@ -158,7 +163,7 @@ async fn add(admin: Admin, Form(form): Form<AddForm>) -> Result<Response, Proble
         view.name.wrong("Give the first part of the address, such as a first name.");
     }
     if view.name.error.is_some() || view.password.error.is_some() {
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, render(&view)?).into_response());
+        return view.again();
     }
     let call = accounts::Add {
         name: view.name.value.clone(),
@@ -170,7 +175,7 @@ async fn add(admin: Admin, Form(form): Form<AddForm>) -> Result<Response, Proble
         Ok(added) => handover::show(&admin, &PAGE, handover::Occasion::New, added).await,
         Err(problem) => {
             view.name.wrong(problem.at_form()?);
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, render(&view)?).into_response())
+            view.again()
         }
     }
 }

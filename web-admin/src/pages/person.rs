@@ -89,6 +89,11 @@ impl View {
             name,
         }
     }
+
+    fn again(mut self) -> Result<Response, Problem> {
+        self.frame = self.frame.to_correct();
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, render(&self)?).into_response())
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -126,8 +131,7 @@ async fn password(
     let fields = form.fields();
     if fields.error.is_some() {
         let account = admin.call(accounts::Show { name }).await?;
-        let view = View { password: fields, ..View::new(&admin, &account) };
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, render(&view)?).into_response());
+        return View { password: fields, ..View::new(&admin, &account) }.again();
     }
     let call = accounts::SetPassword { name: name.clone(), password: form.chosen() };
     match admin.call(call).await {
@@ -201,8 +205,7 @@ async fn after(
 async fn failed(admin: &Admin, name: String, problem: Problem) -> Result<Response, Problem> {
     let words = problem.at_form()?;
     let account = admin.call(accounts::Show { name }).await?;
-    let view = View { failed: Some(words), ..View::new(admin, &account) };
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, render(&view)?).into_response())
+    View { failed: Some(words), ..View::new(admin, &account) }.again()
 }
 
 #[derive(Template)]
@@ -263,6 +266,7 @@ async fn delete(
     view.confirm = Field::new(form.confirm.trim());
     if view.now && view.confirm.value != view.local {
         view.confirm.wrong(format!("To delete everything now, type {} here.", view.local));
+        view.frame = view.frame.to_correct();
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, render(&view)?).into_response());
     }
     let grace_days = if view.now { 0 } else { GRACE_DAYS };

@@ -166,8 +166,9 @@ impl View {
         self.domain.error.is_none() && self.name.error.is_none() && self.password_error.is_none()
     }
 
-    fn again(&self) -> Result<Response, Problem> {
-        Ok((StatusCode::UNPROCESSABLE_ENTITY, render(self)?).into_response())
+    fn again(mut self) -> Result<Response, Problem> {
+        self.frame = self.frame.to_correct();
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, render(&self)?).into_response())
     }
 }
 

@@ -76,7 +76,7 @@ async fn sign_in(
     let next = link::return_path(&form.next).to_owned();
     let name = form.name.trim().to_owned();
     let again = |status: StatusCode, failed: String| -> Result<Response, Problem> {
-        let frame = Frame::new(&PAGE, None);
+        let frame = Frame::new(&PAGE, None).to_correct();
         let name = Field::new(name.clone());
         let view = View { frame, name, next: next.clone(), failed: Some(failed) };
         Ok((status, render(&view)?).into_response())

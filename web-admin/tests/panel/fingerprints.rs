@@ -125,3 +125,18 @@ async fn everybodys_are_on_one_page() {
     assert!(page.text().contains("ACEFB4D6 4F3D0F4E 258BD0B4 4D4D2587 B09847EB"));
     assert_eq!(page.text().matches("None yet.").count(), 3);
 }
+
+#[tokio::test]
+async fn a_long_history_does_not_bury_the_page() {
+    let stage = Stage::family();
+    let mut browser = stage.ann().await;
+    browser.get("/fingerprints/ann").await;
+    for _ in 0..6 {
+        browser.post("/fingerprints/ann/remove", &[("fingerprint", TRUSTED_KEY)]).await;
+        browser.post("/fingerprints/ann/add", &[("fingerprint", TRUSTED_KEY)]).await;
+    }
+    let page = browser.get("/fingerprints/ann").await;
+    let (newest, earlier) = page.body.split_once("<summary>Earlier</summary>").expect("two parts");
+    let lines = |part: &str| part.matches("<strong>ann</strong>").count();
+    assert_eq!((lines(newest), lines(earlier)), (10, 3));
+}

@@ -217,3 +217,15 @@ async fn certificate_and_privacy_are_for_everybody() {
     assert!(browser.get("/ca").await.text().contains("Nothing to do here"));
     assert_eq!(browser.get("/ca.crt").await.status, 404);
 }
+
+#[tokio::test]
+async fn a_page_for_everybody_does_not_hang_with_the_daemon() {
+    let stage = Stage::family();
+    let mut browser = stage.ann().await;
+    stage.daemon.home(|home| home.delay = std::time::Duration::from_secs(30));
+    let began = std::time::Instant::now();
+    let page = browser.get("/privacy").await;
+    assert_eq!(page.status, 200);
+    assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(browser.cookie.is_some(), "nobody is signed out by that");
+}

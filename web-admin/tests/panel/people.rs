@@ -85,6 +85,7 @@ async fn what_is_wrong_is_said_at_its_field() {
     ] {
         let page = browser.post("/people/add", &fields).await;
         assert_eq!(page.status, 422, "{words}");
+        assert!(page.body.contains("<title>Please check: Add somebody"), "{words}");
         let at = page.body.split(&format!("id=\"{id}\"")).nth(1).expect(words);
         assert!(at.contains(words), "{words}: {}", page.text());
         assert!(page.body.contains("aria-invalid=\"true\""), "{words}");
@@ -104,6 +105,9 @@ async fn a_password_is_reset() {
     assert!(page.text().contains("New password for bob"), "{}", page.text());
     assert!(page.text().contains("made-up-generated-password"));
     assert_ne!(stage.daemon.home(|home| home.passwords["bob@home.example"].clone()), PASSWORD);
+
+    let page = browser.post("/person/ann/password", &[("password_choice", "generate")]).await;
+    assert!(page.text().contains("you are signed out here now"), "{}", page.text());
 
     let fields = [("password_choice", "own"), ("password", "x"), ("password_again", "x")];
     let page = browser.post("/person/bob/password", &fields).await;
