@@ -1,6 +1,7 @@
 #!/bin/sh
 # need-packages.sh PACKAGE…    installs those of the Debian packages that are missing.
 # need-packages.sh --lists     makes sure that apt knows what there is.
+# need-packages.sh --refresh   asks Debian what there is now.
 # Says what it will install before it asks for sudo. Starts no service of theirs.
 set -eu
 
@@ -45,6 +46,11 @@ command -v apt-get >/dev/null 2>&1 || fail "this is not a Debian system; install
 
 if [ "$1" = --lists ]; then
     lists_are_fresh || refresh
+    exit 0
+fi
+
+if [ "$1" = --refresh ]; then
+    refresh
     exit 0
 fi
 
