@@ -105,23 +105,19 @@ greet() {
     if [ -z "$name" ]; then
         echo
         snug setup link --panel-url "$url"
-        who='the name you choose' where='the name of the home you choose'
+        name='the name you choose for your home'
     else
         printf '\nThe panel of %s: %s\n' "$name" "$url"
-        who='your chat name' where=$name
     fi
     cat <<END
 
-Your browser will warn you once: the certificate is this home's own. The panel's page
-"Trust this home" shows how to make it known to your devices.
-
-What to type into Pidgin (Accounts > Add):
-  Protocol        XMPP
-  Username        $who
-  Domain          $where
-  Password        that person's password
-  Advanced        connect port $xmpp_port, connect server ${address:-127.0.0.1} (if the domain is not found)
-Other clients want the same: address NAME@DOMAIN, password, server and port.
+What to type into Pidgin (Accounts > Add); the panel's People page has the same for others:
+  Basic     Protocol XMPP, Username the person's chat name, Domain $name,
+            Password that person's
+  Advanced  Connection security Require encryption, Connect port $xmpp_port,
+            Connect server ${address:-127.0.0.1} (only if the domain is not found; Pidgin then
+            asks once whether the certificate is right)
+So that nothing has to be asked, make the home's certificate known first: $url/ca
 
 Data: $FOLDER   Stop: Ctrl-C
 END
@@ -137,7 +133,7 @@ done
 mkdir -p -m 700 "$FOLDER/snugd" "$FOLDER/snug-admin"
 
 daemon_pid='' panel_pid=''
-trap 'exit 130' INT
+trap 'exit 0' INT
 trap 'exit 143' TERM
 trap stop EXIT
 "$PROGRAMS/snugd" --config "$CONFIG" </dev/null &
