@@ -6,6 +6,7 @@ import ssl
 
 import pytest
 
+from clients.exporter import ExportingSocket
 from clients.person import LogInFailed, Person, people
 from clients.scram import HASHES, Scram
 from clients.wire import CLIENT, SASL, Wire, error_condition, trusting
@@ -44,6 +45,33 @@ def test_channel_binding_to_the_certificate(home, log_in, mechanism):
     wire.close()
 
 
+class ExportingWire(Wire):
+    """With a TLS library that exports keying material."""
+
+    def wrap(self, sock):
+        """Shakes hands."""
+        return ExportingSocket(sock, self.home.authority, self.home.domain)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("lie", [False, True], ids=["honest", "another-channel"])
+@pytest.mark.parametrize("mechanism", [f"{name}-PLUS" for name in MECHANISMS])
+def test_channel_binding_to_the_tls_session(home, mechanism, lie):
+    """RFC 9266: the exporter's secret of this connection, and of no other."""
+    # Lies slow an address down; they come from one of their own.
+    wire = ExportingWire(home, source="127.3.3.3" if lie else None).secure()
+    kind, secret = wire.sock.binding()
+    if lie:
+        scram = Scram(mechanism, "bob", home.passwords["bob"], (kind, bytes(len(secret))))
+        failure = wire.auth_final(scram, wire.auth_first(mechanism, scram))
+        assert error_condition(failure, SASL) == "not-authorized"
+    else:
+        wire.authenticate("bob", home.passwords["bob"], mechanism, binding=(kind, secret))
+        wire.bind("exporter")
+        wire.ping()
+    wire.close()
+
+
 def test_only_scram_is_offered_and_only_behind_tls(home):
     """RFC 6120 §5.3.1: before TLS there is nothing but STARTTLS, and it is required."""
     wire = Wire(home)
@@ -73,7 +101,7 @@ def test_plain_only_where_the_config_says_so(make_home):
 @pytest.mark.parametrize("name", ["bob", "nobody-of-that-name"])
 def test_a_wrong_password_and_a_wrong_name_look_alike(home, name, mechanism):
     """The same steps and the same condition; nobody learns who lives here."""
-    wire = Wire(home).secure()
+    wire = Wire(home, source="127.3.3.4").secure()
     scram = Scram(mechanism, name, "certainly wrong")
     challenge = wire.auth_first(mechanism, scram)
     assert challenge.tag == f"{{{SASL}}}challenge"

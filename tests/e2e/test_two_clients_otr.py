@@ -13,6 +13,7 @@ from waiting import until
 
 FIVE_GROUPS = r"(?:[0-9A-F]{8} ){4}[0-9A-F]{8}"
 FROM_ANN = "The key is under the third flower pot"
+AGAIN_FROM_BOB = "It rains here"
 FROM_BOB = "Bring bread & milk, 2 < 3"
 
 
@@ -167,6 +168,17 @@ def test_two_people_talk_privately(profanity, pidgin, panel, home):
     bob.see(ann.jid, "has ended .* private conversation")
     ann.see("OTR session ended")
     bob.display.picture(bob.folder / "ended.png")
+
+    # Once more, asked for by the other side, with the same keys.
+    before = len(bob.history(ann.jid))
+    bob.say(ann.jid, "?OTR?")
+    until("a second private conversation", lambda: any(
+        re.search("conversation with .* started", line)
+        for line in bob.history(ann.jid)[before:]) or (False, bob.history(ann.jid)), 30)
+    ann.see(r"\[OTR\]")
+    bob.say(ann.jid, AGAIN_FROM_BOB)
+    ann.see(re.escape(AGAIN_FROM_BOB))
+    assert not [b for b in private_bodies(bob.debug()) if "?OTR" not in b]
 
 
 def compare_fingerprints(panel, ann, bob):

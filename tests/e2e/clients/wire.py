@@ -66,6 +66,7 @@ class Wire:
         self.sock = socket.create_connection(
             (home.host, port), timeout=seconds, source_address=source and (source, 0))
         self.features = self.jid = self.header = None
+        self.encrypted = False
         self._fresh()
         if direct:
             self.context.set_alpn_protocols(["xmpp-client"])
@@ -76,7 +77,12 @@ class Wire:
         self.depth, self.root, self.events = 0, None, []
 
     def _wrap(self):
-        self.sock = self.context.wrap_socket(self.sock, server_hostname=self.home.domain)
+        self.sock = self.wrap(self.sock)
+        self.encrypted = True
+
+    def wrap(self, sock):
+        """Shakes hands."""
+        return self.context.wrap_socket(sock, server_hostname=self.home.domain)
 
     # --- bytes
 
@@ -186,7 +192,7 @@ class Wire:
     def secure(self):
         """From a fresh connection to an encrypted stream."""
         self.open()
-        if not isinstance(self.sock, ssl.SSLSocket):
+        if not self.encrypted:
             self.starttls()
         return self
 
@@ -212,10 +218,11 @@ class Wire:
         self.send(f"<response xmlns='{SASL}'>{b64(final.encode())}</response>")
         return self.stanza()
 
-    def authenticate(self, user, password, mechanism="SCRAM-SHA-256"):
+    def authenticate(self, user, password, mechanism="SCRAM-SHA-256", binding=None):
         """Logs in or fails the test; opens the stream again."""
-        scram = Scram(mechanism, user, password,
-                      self.end_point() if mechanism.endswith("-PLUS") else None)
+        if mechanism.endswith("-PLUS") and binding is None:
+            binding = self.end_point()
+        scram = Scram(mechanism, user, password, binding)
         challenge = self.auth_first(mechanism, scram)
         assert challenge.tag == f"{{{SASL}}}challenge", ET.tostring(challenge)
         answer = self.auth_final(scram, challenge)
