@@ -24,7 +24,11 @@ pub async fn keep_right(app: App, identity: Arc<Identity>, mut stop: watch::Rece
     let mut retry = CERTIFICATE_RETRY_FIRST;
     let mut said = None;
     loop {
-        let pause = match look(&app, &identity).await {
+        let looked = tokio::select! {
+            looked = look(&app, &identity) => looked,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let pause = match looked {
             Ok(()) => {
                 said = None;
                 retry = CERTIFICATE_RETRY_FIRST;

@@ -79,7 +79,7 @@ impl Panel {
         let root = std::path::Path::new("/");
         Arc::new(Self {
             daemon: access::Daemon::new(&settings.socket),
-            health: report::Health::new(root, &settings.store_dir, settings.fault.clone()),
+            health: report::Health::new(root, &settings),
             tries: Mutex::new(throttle::Throttle::default()),
             settings,
         })

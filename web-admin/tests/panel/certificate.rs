@@ -123,3 +123,15 @@ async fn a_daemon_that_recovers_is_found_again() {
     assert_eq!(browser.get("/people").await.status, 200, "still signed in");
     running.stop().await;
 }
+
+#[tokio::test]
+async fn stopping_does_not_wait_for_a_daemon_that_hangs() {
+    let dir = Dir::new();
+    let daemon = Fake::start(&dir.0, Home::family());
+    daemon.home(|home| home.delay = Duration::from_secs(60));
+    let running = start(&dir.0);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let began = std::time::Instant::now();
+    running.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
