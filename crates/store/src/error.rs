@@ -267,7 +267,8 @@ impl fmt::Display for OpenError {
             OpenError::LogMissing { path } => write!(
                 f,
                 "{} is gone, though the daemon did not end in order: the newest changes were \
-                 in it. Put it back or restore the last backup",
+                 in it. Put it back or restore the last backup. If another tool has folded it \
+                 into the store file, restore that very file",
                 path.display()
             ),
             OpenError::NotAStore { path } => write!(

@@ -25,7 +25,8 @@ const CHECKING: &str = "checking what is to be restored";
 
 /// Puts the store file `from` (a backup, or what [`crate::salvage`] wrote) in the place of the
 /// store in `dir`, which must not be in use, and returns where the old one now is. `from`
-/// stays, unless it is the salvaged file of this directory.
+/// stays, unless it is the salvaged file of this directory. The store file itself may be
+/// `from`: that accepts it as it is, without a log that is gone.
 ///
 /// # Errors
 /// If `from` is damaged, not a store, or of a version that this program does not read; the

@@ -236,8 +236,15 @@ fn as_if_stopped(dir: &Scratch, store: &Store) -> Scratch {
 #[test]
 fn a_lost_log_is_seen_after_a_crash() {
     let dir = Scratch::new("log");
+    let mut content = filled(&dir);
+    let folded = content.archive.len() as u64;
     let store = Store::open(dir.path(), &SCHEMA).unwrap();
-    let content = fill(&store);
+    let mut batch = Batch::new();
+    for n in 0..50 {
+        batch.put(&ARCHIVE, &("zoe", n), &Raw(archived("zoe", n)));
+        content.archive.insert(("zoe".to_owned(), n), archived("zoe", n));
+    }
+    store.commit_blocking(batch).unwrap();
     let stopped = as_if_stopped(&dir, &store);
     assert!(std::fs::metadata(stopped.log()).unwrap().len() > 0);
     // With the log everything is there, to the engine and to salvage.
@@ -247,6 +254,12 @@ fn a_lost_log_is_seen_after_a_crash() {
     std::fs::remove_file(stopped.log()).unwrap();
     let error = refused(&stopped, &SCHEMA);
     assert!(matches!(error, OpenError::LogMissing { .. }), "{error}");
+    // What is in the file alone can be accepted, if somebody says so.
+    let accepted = Scratch::new("accepted");
+    copy(stopped.path(), accepted.path());
+    restore(accepted.path(), &accepted.store(), &SCHEMA).unwrap().unwrap();
+    let older = Store::open(accepted.path(), &SCHEMA).unwrap();
+    assert_eq!(older.count(&ARCHIVE, &Span::all()).unwrap(), folded);
     std::fs::write(stopped.log(), log).unwrap();
     let again = Store::open(stopped.path(), &SCHEMA).unwrap();
     let archive = again.scan(&ARCHIVE, &Span::all(), usize::MAX).unwrap();
