@@ -16,6 +16,11 @@ pub(crate) fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
+/// Is `path` of the tree as it is checked out, and not of what is made in it?
+pub(crate) fn is_ours(path: &str) -> bool {
+    !path.split('/').any(|part| NOT_OURS.contains(&part))
+}
+
 /// All files below `folder` (`""` = the root) whose name ends in `ending`, sorted.
 pub(crate) fn files(folder: &str, ending: &str) -> Vec<String> {
     let mut found = Vec::new();
