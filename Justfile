@@ -23,9 +23,10 @@ check:
     cargo clippy --locked --workspace --all-targets -- -D warnings
     cargo test --locked --workspace --quiet
 
-# Unit, property, table and tidy tests
+# Unit, property, table and tidy tests; then the power cuts, which need strace
 test-rust *ARGS: _packages
     cargo test --locked --workspace {{ ARGS }}
+    cargo test --locked --package snug-store --test power_cut -- --ignored
 
 # End-to-end tests with Profanity, Pidgin, slixmpp and Chromium; ARGS go to pytest
 test-e2e *ARGS: _packages
@@ -51,6 +52,7 @@ fuzz TARGET SECONDS="60":
 docs:
     RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items
 
-# What the Rust tests need besides a compiler: systemd-analyze judges the units
+# What the Rust tests need besides a compiler: systemd-analyze judges the units, strace records
+# what the store writes
 _packages:
-    @sh tests/need-packages.sh systemd openssl
+    @sh tests/need-packages.sh openssl strace systemd
