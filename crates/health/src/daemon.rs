@@ -22,7 +22,7 @@ pub struct DaemonFacts {
     pub store_path: String,
     /// Ports on which the daemon means to listen, and whether it does.
     pub ports: Vec<PortFacts>,
-    /// Time of the last backup, seconds since 1970; `None` = never.
+    /// Time of the last backup (a whole export), seconds since 1970; `None` = never.
     pub last_backup: Option<u64>,
     /// Tasks that panicked since the start.
     pub panics: u64,

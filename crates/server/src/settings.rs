@@ -17,6 +17,7 @@ pub const TABLES: &[&str] = &[SETTINGS.name(), SETUP.name()];
 const SETUP: Table<String, SetupCode> = Table::new("setup");
 
 const DOMAIN: &str = "domain";
+const EXPORT: &str = "last-export";
 const PROBE: &str = "write-probe";
 const SETUP_CODE: &str = "code";
 
@@ -62,6 +63,16 @@ pub(crate) fn put_setup_code(batch: &mut Batch, code: Option<&SetupCode>) {
 /// Writes the domain, at the end of set-up.
 pub(crate) fn put_domain(batch: &mut Batch, domain: &str) {
     batch.put(&SETTINGS, DOMAIN, &domain.to_owned());
+}
+
+/// Notes that a whole export was served at `unix`.
+pub(crate) fn put_export(batch: &mut Batch, unix: u64) {
+    batch.put(&SETTINGS, EXPORT, &unix.to_string());
+}
+
+/// When the last whole export was served, seconds since 1970: the only backup there is yet.
+pub(crate) fn last_export(store: &Store) -> Result<Option<u64>, StoreError> {
+    Ok(store.get(&SETTINGS, EXPORT)?.and_then(|unix| unix.parse().ok()))
 }
 
 /// A write that changes nothing anybody reads, to see how long the disk takes.

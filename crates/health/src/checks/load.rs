@@ -16,7 +16,10 @@ fn judge(facts: &Facts) -> Finding {
     let noun = if cpus == 1 { "processor" } else { "processors" };
     let sentence = format!("Load {:.2} over five minutes, on {cpus} {noun}.", load.five_minutes);
     if load.five_minutes > WARN_PER_CPU * f64::from(cpus) {
-        Finding::warn(sentence, "See with `top` which program it is, and stop what is not needed.")
+        Finding::warn(
+            sentence,
+            "A busy hour is no harm. If it stays like this, restart the device.",
+        )
     } else {
         Finding::pass(sentence)
     }

@@ -47,8 +47,8 @@ pub(super) async fn facts(daemon: &std::sync::Arc<Daemon>) -> DaemonFacts {
         store_bytes: daemon.store.size_bytes().unwrap_or(0),
         store_path: daemon.config.server.data_dir.display().to_string(),
         ports: listening(daemon).iter().map(port).collect(),
-        // This release keeps no record of backups: they are copies that somebody else makes.
-        last_backup: None,
+        // An unreadable store is another check's finding.
+        last_backup: settings::last_export(&daemon.store).unwrap_or(None),
         panics,
     }
 }

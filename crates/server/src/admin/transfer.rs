@@ -26,6 +26,7 @@ use crate::features::roster::{self, Item};
 use crate::features::subscription::state::{Half, SubState};
 use crate::features::{self, Cx};
 use crate::registry::{self, Slots};
+use crate::settings;
 
 /// Bytes of a page's records; the frame around them needs a little.
 const PAGE_BYTES_MAX: usize = FRAME_BYTES_MAX - 16 * 1024;
@@ -210,8 +211,19 @@ fn forget(daemon: &Daemon, jid: &BareJid) {
     }
 }
 
-/// Exports a page.
+/// Exports a page. With the last one, everything is in the hands of whoever asked: a backup.
 pub(super) fn export(daemon: &Daemon, call: &Export) -> Result<ExportPage, Problem> {
+    let page = page(daemon, call)?;
+    if !page.more {
+        let mut batch = Batch::new();
+        settings::put_export(&mut batch, Now::read().unix);
+        // Nobody waits for it: a note that is lost only brings the reminder back.
+        daemon.durability.commit(batch);
+    }
+    Ok(page)
+}
+
+fn page(daemon: &Daemon, call: &Export) -> Result<ExportPage, Problem> {
     let domain = daemon.domain().ok_or(crate::accounts::NameError::NoDomain)?;
     let mut page = ExportPage {
         domain: domain.to_string(),

@@ -47,7 +47,11 @@ async fn a_home_moves_to_another_board() {
     assert_eq!((done_there.written, done_there.skipped), (1, 0));
     assert!(can_log_in(&old, "bob@home.example", "short").await, "old passwords may be short");
 
+    let never = done(&old, admin_api::daemon::Facts {}).await.last_backup;
+    assert_eq!(never, None);
     let page = done(&old, Export { after: None }).await;
+    let exported = done(&old, admin_api::daemon::Facts {}).await.last_backup;
+    assert!(exported.is_some(), "a whole export is a backup");
     assert_eq!((page.domain.as_str(), page.more), ("home.example", false));
     let names: Vec<_> = page.records.iter().map(|r| r.name.as_str()).collect();
     assert_eq!(names, ["ann", "bob"]);
