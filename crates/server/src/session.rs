@@ -34,7 +34,7 @@ pub struct Session {
     bare: BareJid,
     /// What waits to be written to the client.
     pub outbox: Arc<Outbox>,
-    /// Last ticket of what this session's stanzas caused.
+    /// Last ticket of what the session's own stanzas caused.
     unsettled: Ticket,
     /// Messages that may not have reached the client.
     unwritten: Vec<Arc<Stanza>>,
@@ -106,7 +106,7 @@ impl Session {
         Ok(Self { daemon, entry, id, jid, bare, outbox, unsettled: 0, unwritten })
     }
 
-    /// Handles a stanza of this session.
+    /// Handles a stanza that the client sent.
     ///
     /// # Errors
     /// The stream error that ends the session.
@@ -283,7 +283,7 @@ impl Drop for Session {
         let now = Now::read();
         let mut list = VecDeque::new();
         leave(&self.daemon, &mut registry::lock(&self.entry), self.id, now, &mut list);
-        // What the client never got goes where it would have gone without this session.
+        // What the client never got goes where it would have gone had the client not been there.
         let rest = self.outbox.close();
         list.extend(self.unwritten.iter().chain(&rest).map(|m| Stanza::clone(m)));
         deliver::route_all(&self.daemon, now, list.into());

@@ -106,7 +106,7 @@ pub fn late_request(stanza: &Element) -> Option<Element> {
     }
     request(stanza, "bind", ns::BIND)?;
     let error = StanzaError::new(StanzaCondition::NotAllowed)
-        .with_text("this session has a resource already");
+        .with_text("a resource is bound already");
     Some(reply("error", id()).with_child(error.to_element()))
 }
 

@@ -27,7 +27,7 @@ pub(super) fn answers(
 /// §4.3.2: for a probe of one resource, only whether it is there.
 fn of_one(account: &Account, probe: &Stanza, asker: &Jid, (full, allowed): (&Jid, bool)) -> Stanza {
     let session = full.resource().and_then(|resource| account.resource(resource));
-    // §4.6.6: who was told by this session may ask whether it is still there.
+    // §4.6.6: who was told by the session may ask whether it is still there.
     let shown = |s: &&Bound| (allowed && s.priority.is_some()) || directed::was_told(s, asker);
     match session.filter(shown) {
         Some(session) => plain(PresenceType::Available, &session.jid, asker),
