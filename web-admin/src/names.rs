@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use admin_api::tls::is_host_name;
+
 use crate::lan::OwnAddress;
 use crate::limits::CERTIFICATE_NAMES_MAX;
 
@@ -46,20 +48,6 @@ pub fn lan_addresses(own: &[OwnAddress]) -> Vec<IpAddr> {
     found.sort();
     found.dedup();
     found
-}
-
-/// Can a certificate hold it? RFC 1123 §2.1: letters, digits and inner hyphens.
-#[must_use]
-pub fn is_host_name(name: &str) -> bool {
-    let label = |l: &str| {
-        (1..=63).contains(&l.len())
-            && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && !l.starts_with('-')
-            && !l.ends_with('-')
-    };
-    // A last label of digits only would be read as an address.
-    let last = name.rsplit('.').next().unwrap_or_default();
-    name.len() <= 253 && name.split('.').all(label) && !last.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]

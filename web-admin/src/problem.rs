@@ -266,17 +266,7 @@ mod tests {
 
     #[test]
     fn every_class_of_problem_has_a_page() {
-        for kind in [
-            ProblemKind::Conflict,
-            ProblemKind::Daemon,
-            ProblemKind::Forbidden,
-            ProblemKind::Invalid,
-            ProblemKind::NotFound,
-            ProblemKind::Setup,
-            ProblemKind::SignIn,
-            ProblemKind::Store,
-            ProblemKind::Throttled,
-        ] {
+        for kind in ProblemKind::ALL {
             let problem = Problem::Daemon(admin_api::Problem::new(kind, "because"));
             let response = problem.into_response();
             assert!(response.status().is_client_error() || response.status().is_server_error());

@@ -99,6 +99,37 @@ pub enum ProblemKind {
     Throttled,
 }
 
+impl ProblemKind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Conflict,
+        Self::Daemon,
+        Self::Forbidden,
+        Self::Invalid,
+        Self::NotFound,
+        Self::Setup,
+        Self::SignIn,
+        Self::Store,
+        Self::Throttled,
+    ];
+
+    /// As it stands in the JSON of the socket.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Conflict => "conflict",
+            Self::Daemon => "daemon",
+            Self::Forbidden => "forbidden",
+            Self::Invalid => "invalid",
+            Self::NotFound => "not-found",
+            Self::Setup => "setup",
+            Self::SignIn => "sign-in",
+            Self::Store => "store",
+            Self::Throttled => "throttled",
+        }
+    }
+}
+
 impl Problem {
     /// A problem of `kind` with `message`.
     #[must_use]
@@ -194,4 +225,16 @@ requests! {
     TransferExport(transfer::Export) -> transfer::ExportPage,
     /// One batch of accounts to import.
     TransferImport(transfer::Import) -> transfer::Imported,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_named_as_on_the_wire() {
+        for kind in ProblemKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+    }
 }

@@ -26,6 +26,21 @@ pub struct PanelLeaf {
     pub names: Vec<String>,
 }
 
+/// Can `name` stand in a certificate as a host name? RFC 1123 §2.1: letters, digits, inner hyphens
+/// and dots; at most 253 bytes.
+#[must_use]
+pub fn is_host_name(name: &str) -> bool {
+    let label = |l: &str| {
+        (1..=63).contains(&l.len())
+            && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+    };
+    // A last label of digits only would be read as an address.
+    let last = name.rsplit('.').next().unwrap_or_default();
+    name.len() <= 253 && name.split('.').all(label) && !last.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// Answer to [`PanelLeaf`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PanelLeafReply {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
-use admin_api::{Problem, ProblemKind};
+use admin_api::Problem;
 use config::ConfigError;
 
 /// Why a command failed.
@@ -48,7 +48,7 @@ impl Failure {
         match self {
             Self::Cancelled => "cancelled",
             Self::Config(_) => "config",
-            Self::Daemon(p) => problem_kind(p.kind),
+            Self::Daemon(p) => p.kind.as_str(),
             Self::Io(..) => "io",
             Self::OutputClosed => "output-closed",
             Self::Unusable(_) => "unusable",
@@ -69,21 +69,6 @@ impl Failure {
             let _ = writeln!(std::io::stderr().lock(), "{line}");
         }
         ExitCode::from(self.exit_code())
-    }
-}
-
-/// As in the JSON of the admin socket.
-fn problem_kind(kind: ProblemKind) -> &'static str {
-    match kind {
-        ProblemKind::Conflict => "conflict",
-        ProblemKind::Daemon => "daemon",
-        ProblemKind::Forbidden => "forbidden",
-        ProblemKind::Invalid => "invalid",
-        ProblemKind::NotFound => "not-found",
-        ProblemKind::Setup => "setup",
-        ProblemKind::SignIn => "sign-in",
-        ProblemKind::Store => "store",
-        ProblemKind::Throttled => "throttled",
     }
 }
 
@@ -116,24 +101,9 @@ impl From<ConfigError> for Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use admin_api::ProblemKind;
 
-    #[test]
-    fn kinds_are_those_of_the_wire() {
-        for kind in [
-            ProblemKind::Conflict,
-            ProblemKind::Daemon,
-            ProblemKind::Forbidden,
-            ProblemKind::Invalid,
-            ProblemKind::NotFound,
-            ProblemKind::Setup,
-            ProblemKind::SignIn,
-            ProblemKind::Store,
-            ProblemKind::Throttled,
-        ] {
-            assert_eq!(serde_json::to_value(kind).unwrap(), problem_kind(kind));
-        }
-    }
+    use super::*;
 
     #[test]
     fn words_of_the_daemon_are_shown_without_control_characters() {

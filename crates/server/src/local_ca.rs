@@ -23,6 +23,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use admin_api::tls::is_host_name;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
@@ -307,20 +308,6 @@ pub fn leaf_names(domain: Option<&str>, host: &str) -> Vec<String> {
         None if is_host_name(host) => vec!["snug.invalid".to_owned(), host.to_lowercase()],
         None => vec!["snug.invalid".to_owned()],
     }
-}
-
-/// RFC 1123 §2.1: letters, digits, hyphens and dots.
-#[must_use]
-pub fn is_host_name(name: &str) -> bool {
-    let label = |l: &str| {
-        (1..=63).contains(&l.len())
-            && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && !l.starts_with('-')
-            && !l.ends_with('-')
-    };
-    // A last label of digits only would be read as an address.
-    let last = name.rsplit('.').next().unwrap_or_default();
-    name.len() <= 253 && name.split('.').all(label) && !last.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// When to replace a certificate of that life: at two thirds of it, or at once if the clock is

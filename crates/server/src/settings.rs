@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use store::{Batch, JsonValue, Store, StoreError, Table};
 use xmpp::jid::BareJid;
 
-use crate::local_ca::is_host_name;
+use admin_api::tls::is_host_name;
 
 const SETTINGS: Table<String, String> = Table::new("settings");
 

@@ -213,7 +213,7 @@ async fn answer(daemon: &Arc<Daemon>, role: Role, envelope: Envelope) -> Reply {
     match result {
         Ok(value) => Reply::Ok(value),
         Err(problem) => {
-            daemon.counters.add("admin", name_of(problem.kind));
+            daemon.counters.add("admin", problem.kind.as_str());
             Reply::Problem(problem)
         }
     }
@@ -268,20 +268,6 @@ async fn dispatch(
 fn reply_to<C: Call>(_call: &C, reply: Result<C::Reply, Problem>) -> Result<Value, Problem> {
     serde_json::to_value(reply?)
         .map_err(|e| Problem::new(ProblemKind::Daemon, format!("The answer has no form: {e}")))
-}
-
-fn name_of(kind: ProblemKind) -> &'static str {
-    match kind {
-        ProblemKind::Conflict => "conflict",
-        ProblemKind::Daemon => "daemon",
-        ProblemKind::Forbidden => "forbidden",
-        ProblemKind::Invalid => "invalid",
-        ProblemKind::NotFound => "not-found",
-        ProblemKind::Setup => "setup",
-        ProblemKind::SignIn => "sign-in",
-        ProblemKind::Store => "store",
-        ProblemKind::Throttled => "throttled",
-    }
 }
 
 /// A failure of the store, for a person.
