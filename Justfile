@@ -18,10 +18,13 @@ run FOLDER="data":
 test: test-rust test-e2e
 
 # Formatting, lints and Rust tests: what a change has to pass before it is shown
-check:
+check: lint
+    cargo test --locked --workspace --quiet
+
+# Formatting, and clippy with every warning an error
+lint:
     cargo fmt --check --all
     cargo clippy --locked --workspace --all-targets -- -D warnings
-    cargo test --locked --workspace --quiet
 
 # Unit, property, table and tidy tests; then the power cuts, which need strace
 test-rust *ARGS: _packages
