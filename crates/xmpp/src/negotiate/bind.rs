@@ -105,8 +105,8 @@ pub fn late_request(stanza: &Element) -> Option<Element> {
         return Some(reply("result", id()));
     }
     request(stanza, "bind", ns::BIND)?;
-    let error = StanzaError::new(StanzaCondition::NotAllowed)
-        .with_text("a resource is bound already");
+    let error =
+        StanzaError::new(StanzaCondition::NotAllowed).with_text("a resource is bound already");
     Some(reply("error", id()).with_child(error.to_element()))
 }
 
