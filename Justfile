@@ -29,7 +29,7 @@ lint:
 # Unit, property, table and tidy tests; then the power cuts, which need strace
 test-rust *ARGS: _packages
     cargo test --locked --workspace {{ ARGS }}
-    cargo test --locked --package snug-store --test power_cut -- --ignored
+    cargo test --locked --workspace --test power_cut -- --ignored
 
 # End-to-end tests with Profanity, Pidgin, slixmpp and Chromium; ARGS go to pytest
 test-e2e *ARGS: _packages
