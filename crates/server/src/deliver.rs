@@ -17,7 +17,7 @@ use xmpp::stanza::{IqType, Kind, MessageType, PresenceType, Stanza};
 use crate::daemon::{Daemon, Now};
 use crate::durability::Ticket;
 use crate::effect::Effects;
-use crate::features::{Cx, Target, offline, presence};
+use crate::features::{self, Cx, Gate, Target, offline, presence};
 use crate::outbox::{End, Wire};
 use crate::registry::{self, Account, Bound};
 use crate::router::{self, Class, Route, Situation};
@@ -88,7 +88,7 @@ fn to_account(
     daemon: &Arc<Daemon>,
     now: Now,
     to: &Jid,
-    stanza: Stanza,
+    mut stanza: Stanza,
     list: &mut VecDeque<Stanza>,
 ) -> Ticket {
     let bare = to.to_bare();
@@ -96,21 +96,23 @@ fn to_account(
     let online = found.as_ref().is_some_and(|e| !registry::lock(e).sessions.is_empty());
     let class = router_class(&stanza);
     if !online && !daemon.accounts.exists(&bare) {
-        let nobody = Situation { account: false, full: false, connected: false, reachable: false };
-        if let Route::Refuse(condition) = router::decide(class, nobody) {
-            bounce(daemon, &stanza, condition, list);
-        }
+        answer_for_nobody(daemon, &stanza, list);
         return 0;
     }
     let entry = found.unwrap_or_else(|| daemon.registry.entry(&bare));
     let mut account = registry::lock(&entry);
+    let mut cx = Cx::new(daemon, now, &mut account, None);
+    if features::on_incoming(&mut cx, &mut stanza) == Gate::Closed {
+        let effects = cx.effects;
+        answer_for_nobody(daemon, &stanza, list);
+        return carry_out(daemon, &mut account, effects, 0, list);
+    }
     let situation = Situation {
         account: true,
         full: to.is_full(),
-        connected: to.resource().is_some_and(|r| account.resource(r).is_some()),
-        reachable: account.sessions.iter().any(|s| s.priority >= Some(0)),
+        connected: to.resource().is_some_and(|r| cx.account.resource(r).is_some()),
+        reachable: cx.account.sessions.iter().any(|s| s.priority >= Some(0)),
     };
-    let mut cx = Cx::new(daemon, now, &mut account, None);
     match router::decide(class, situation) {
         Route::Ignore => {}
         Route::Refuse(condition) => cx.refuse(&stanza, &StanzaError::new(condition)),
@@ -205,6 +207,14 @@ fn failure_of(answer: &Stanza) -> Option<Wire> {
         }
     }
     Stanza::from_element(failure.with_child(error.to_element())).ok().map(Wire::of)
+}
+
+/// Answers as for an address that does not exist.
+fn answer_for_nobody(daemon: &Daemon, stanza: &Stanza, list: &mut VecDeque<Stanza>) {
+    let nobody = Situation { account: false, full: false, connected: false, reachable: false };
+    if let Route::Refuse(condition) = router::decide(router_class(stanza), nobody) {
+        bounce(daemon, stanza, condition, list);
+    }
 }
 
 fn bounce(

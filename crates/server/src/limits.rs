@@ -72,6 +72,13 @@ pub const ROSTER_NAME_BYTES_MAX: usize = 1_023;
 /// Bytes of a whole roster as XML. Half an outbox, so that the answer to a roster get always fits.
 pub const ROSTER_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 2;
 
+/// Addresses on one block list. Each stanza that comes is held against it; a person who needs
+/// more blocks domains.
+pub const BLOCKLIST_ITEMS_MAX: usize = 1_000;
+
+/// Bytes of a whole block list as XML, so that the answer to a get always fits an outbox.
+pub const BLOCKLIST_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 4;
+
 /// Changes of a roster remembered (RFC 6121 §2.6.3). A client that was away for longer gets the
 /// whole roster, which is then the shorter answer anyway.
 pub const ROSTER_CHANGES_KEPT: usize = 64;

@@ -5,7 +5,7 @@
 
 use store::Schema;
 
-use crate::features::{last, offline, roster, subscription};
+use crate::features::{blocking, last, offline, roster, subscription};
 use crate::{accounts, admin, auth, settings};
 
 /// Version of what is stored.
@@ -18,6 +18,7 @@ const OWNERS: &[&[&str]] = &[
     admin::panel::TABLES,
     auth::TABLES,
     settings::TABLES,
+    blocking::TABLES,
     last::TABLES,
     offline::TABLES,
     roster::TABLES,

@@ -128,11 +128,30 @@ impl Session {
         stanza.set_from(self.jid.clone());
         match stanza.to().cloned() {
             None => self.for_nobody(now, stanza),
-            Some(to) if !self.daemon.is_local(to.domain()) => self.for_elsewhere(&stanza),
-            Some(to) if to.local().is_none() => self.for_server(now, &stanza),
-            Some(to) => self.for_person(now, &to, stanza),
+            Some(to) if self.is_server(&to) => self.for_server(now, &stanza),
+            Some(to) => self.for_somebody(now, &to, stanza),
         }
         Ok(())
+    }
+
+    fn is_server(&self, to: &Jid) -> bool {
+        to.local().is_none() && self.daemon.is_local(to.domain())
+    }
+
+    /// To somebody else than the server, unless a feature refuses it.
+    fn for_somebody(&mut self, now: Now, to: &Jid, stanza: Stanza) {
+        let mut refused = None;
+        self.with_account(now, |cx| {
+            refused = features::on_outgoing(cx, &stanza).err();
+            if let Some(error) = &refused {
+                cx.refuse(&stanza, error);
+            }
+        });
+        match refused {
+            Some(_) => {}
+            None if self.daemon.is_local(to.domain()) => self.for_person(now, to, stanza),
+            None => self.for_elsewhere(now, stanza),
+        }
     }
 
     fn rejected(&mut self, rejected: xmpp::stanza::Rejected) -> Result<(), StreamError> {
@@ -168,8 +187,8 @@ impl Session {
     }
 
     /// No federation yet: RFC 6120 §10.4.
-    fn for_elsewhere(&mut self, stanza: &Stanza) {
-        self.refuse(Now::read(), stanza, StanzaCondition::RemoteServerNotFound);
+    fn for_elsewhere(&mut self, now: Now, stanza: Stanza) {
+        self.refuse(now, &stanza, StanzaCondition::RemoteServerNotFound);
     }
 
     /// RFC 6121 §8.4 and RFC 6120 §10.5.2: to the server itself.

@@ -17,6 +17,7 @@ use crate::daemon::{Daemon, Now};
 use crate::effect::{Effects, Handled};
 use crate::registry::{Account, SessionId};
 
+pub mod blocking;
 pub mod caps;
 pub mod contact;
 pub mod disco;
@@ -32,6 +33,8 @@ pub mod version;
 
 /// Every feature. Where order matters it says why.
 pub const ALL: &[Feature] = &[
+    // First, so that nothing else happens to what is blocked.
+    blocking::FEATURE,
     caps::FEATURE,
     contact::FEATURE,
     disco::FEATURE,
@@ -62,6 +65,11 @@ pub struct Feature {
     pub stream_feature: Option<fn(&Daemon) -> Element>,
     /// A form for the server's disco#info (XEP-0128).
     pub(crate) disco_form: Option<fn(&Daemon) -> Option<Element>>,
+    /// A session of the account sends this to somebody else than the server. An error refuses it,
+    /// and no later feature is asked.
+    pub(crate) outgoing: Option<fn(&mut Cx<'_>, &Stanza) -> Handled>,
+    /// This comes to the account, before anything is decided about it.
+    pub(crate) incoming: Option<fn(&mut Cx<'_>, &mut Stanza) -> Gate>,
     /// A session of the account became available with a priority of zero or more: it had none
     /// before, or a negative one.
     pub(crate) available: Option<fn(&mut Cx<'_>, SessionId)>,
@@ -83,6 +91,8 @@ impl Feature {
             iq: &[],
             stream_feature: None,
             disco_form: None,
+            outgoing: None,
+            incoming: None,
             available: None,
             closed: None,
             removed: None,
@@ -107,6 +117,15 @@ pub enum Spec {
         /// The version read.
         version: &'static str,
     },
+}
+
+/// May a stanza come in?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Yes.
+    Open,
+    /// No: it is answered as if the account did not exist, and no later feature is asked.
+    Closed,
 }
 
 /// Whom an IQ is addressed to.
@@ -222,6 +241,20 @@ impl Default for Dispatch {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Asks every feature's `outgoing`.
+///
+/// # Errors
+/// What the sender is to be told instead.
+pub fn on_outgoing(cx: &mut Cx<'_>, stanza: &Stanza) -> Handled {
+    ALL.iter().filter_map(|f| f.outgoing).try_for_each(|hook| hook(cx, stanza))
+}
+
+/// Asks every feature's `incoming`.
+pub fn on_incoming(cx: &mut Cx<'_>, stanza: &mut Stanza) -> Gate {
+    let mut hooks = ALL.iter().filter_map(|f| f.incoming);
+    if hooks.all(|hook| hook(cx, stanza) == Gate::Open) { Gate::Open } else { Gate::Closed }
 }
 
 /// Calls every feature's `available`.

@@ -47,6 +47,14 @@ pub(super) fn take(slots: &mut Slots) -> Vec<Jid> {
     slots.take::<Directed>().map_or_else(Vec::new, |Directed(told)| told)
 }
 
+/// Those among whom to tell that `which` names; the others stay.
+pub(super) fn take_some(slots: &mut Slots, which: impl Fn(&Jid) -> bool) -> Vec<Jid> {
+    let Some(Directed(told)) = slots.get_mut::<Directed>() else { return Vec::new() };
+    let (taken, rest) = std::mem::take(told).into_iter().partition(|jid| which(jid));
+    *told = rest;
+    taken
+}
+
 /// §4.6.6: did `session` tell `asker`, or the account that `asker` is of?
 pub(super) fn was_told(session: &Bound, asker: &Jid) -> bool {
     let told = session.slots.get::<Directed>().map_or(&[][..], |Directed(told)| told);

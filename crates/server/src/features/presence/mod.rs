@@ -19,7 +19,7 @@ use xmpp::stanza::{PresenceType, Stanza};
 
 use super::roster::Roster;
 use super::subscription::state::Half;
-use super::{Cx, Feature, Spec, on_available, subscription};
+use super::{Cx, Feature, Spec, blocking, on_available, subscription};
 use crate::effect::Handled;
 use crate::registry::SessionId;
 
@@ -60,8 +60,7 @@ pub fn broadcast(cx: &mut Cx<'_>, id: SessionId, stanza: Stanza) {
 /// §4.2.2 and §4.4.2.
 fn say_available(cx: &mut Cx<'_>, id: SessionId, stanza: &Stanza) -> Handled {
     let priority = priority_of(stanza.element())?;
-    let roster = Roster::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
-    let subscribers: Vec<BareJid> = roster.subscribers().cloned().collect();
+    let subscribers = audience(cx)?;
     let Some(session) = cx.account.session_mut(id) else { return Ok(()) };
     let mut stanza = stanza.clone();
     stanza.set_from(session.jid.clone());
@@ -76,6 +75,13 @@ fn say_available(cx: &mut Cx<'_>, id: SessionId, stanza: &Stanza) -> Handled {
         on_available(cx, id);
     }
     Ok(())
+}
+
+/// Who hears of the account's presence: subscribers that it does not block.
+fn audience(cx: &mut Cx<'_>) -> Result<Vec<BareJid>, StanzaError> {
+    let roster = Roster::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
+    let subscribers = roster.subscribers().cloned().collect();
+    Ok(blocking::unblocked(cx, subscribers))
 }
 
 /// §4.7.2.3.
@@ -133,7 +139,9 @@ fn ask_contacts(cx: &mut Cx<'_>, id: SessionId) {
     let own = Jid::from(&cx.account.jid);
     let Ok(roster) = Roster::of(cx.daemon, &cx.account.jid, &mut cx.account.slots) else { return };
     let seen = roster.subscriptions().filter(|(_, to)| *to == Half::Yes).map(|(jid, _)| jid);
-    let probes = seen.map(|contact| {
+    let seen: Vec<BareJid> = seen.cloned().collect();
+    let seen = blocking::unblocked(cx, seen);
+    let probes = seen.iter().map(|contact| {
         // To contacts of this server the question is put as from the session, so that the
         // answer does not go to all the others as well. Elsewhere the RFC wants the bare JID.
         let from = if cx.daemon.is_local(contact.domain()) { &full } else { &own };
@@ -173,10 +181,8 @@ fn leave(cx: &mut Cx<'_>, id: SessionId, stanza: &Stanza) {
     let available = session.priority.take().is_some();
     let mut told = directed::take(&mut session.slots);
     if available {
-        let roster = Roster::of(cx.daemon, &cx.account.jid, &mut cx.account.slots);
         // Unreadable: it was logged, and the next answer to a probe says the truth.
-        let subscribers: Vec<BareJid> =
-            roster.map_or_else(|_| Vec::new(), |roster| roster.subscribers().cloned().collect());
+        let subscribers = audience(cx).unwrap_or_default();
         // §4.6.3 rule 1: subscribers hear of it anyway.
         told.retain(|jid| !subscribers.contains(&jid.to_bare()));
         tell(cx, stanza, subscribers.into_iter().map(Jid::from));
@@ -275,4 +281,20 @@ pub(in crate::features) fn hide(cx: &mut Cx<'_>, contact: &BareJid) {
     let contact = Jid::from(contact);
     let gone = cx.account.available().map(|s| plain(PresenceType::Unavailable, &s.jid, &contact));
     cx.effects.routed.extend(gone);
+}
+
+/// XEP-0191 §3.3: for each of `contacts`, every available session goes; and every session for
+/// those that it told of itself and that `covers` names.
+pub(in crate::features) fn hide_from(
+    cx: &mut Cx<'_>,
+    contacts: &[Jid],
+    covers: impl Fn(&Jid) -> bool,
+) {
+    for session in &mut cx.account.sessions {
+        let told = directed::take_some(&mut session.slots, &covers);
+        let shown: &[Jid] = if session.priority.is_some() { contacts } else { &[] };
+        let gone = shown.iter().chain(told.iter().filter(|jid| !shown.contains(jid)));
+        let gone = gone.map(|to| plain(PresenceType::Unavailable, &session.jid, to));
+        cx.effects.routed.extend(gone);
+    }
 }

@@ -17,7 +17,7 @@ use xmpp::stanza::{PresenceType, Stanza};
 
 use super::presence::{self, plain};
 use super::roster::{Roster, is_interested};
-use super::{Cx, Feature, Spec};
+use super::{Cx, Feature, Spec, blocking};
 use crate::daemon::Daemon;
 use crate::effect::Handled;
 use crate::limits::PENDING_IN_SHOWN_MAX;
@@ -106,6 +106,20 @@ pub fn inbound(cx: &mut Cx<'_>, stanza: &Stanza) {
     // Unreadable: as if it had been lost on the way. The contact may say it again.
     if let Err(error) = receive(cx, &contact, act, stanza) {
         tracing::error!(condition = %error.condition, "a subscription stanza is lost");
+    }
+}
+
+/// Somebody whom the owner wants to hear nothing of ends a subscription: it ends in the roster,
+/// without a word to or of the sender.
+pub(in crate::features) fn inbound_unheard(cx: &mut Cx<'_>, stanza: &Stanza) {
+    let (Some(act), Some(from)) = (act_of(stanza), stanza.from()) else { return };
+    let contact = from.to_bare();
+    // Unreadable: it was logged, and is as if it had been lost on the way.
+    let roster = Roster::of(cx.daemon, &cx.account.jid, &mut cx.account.slots);
+    let Ok(roster) = roster else { return };
+    let step = state::inbound(roster.standing(&contact), act);
+    if let Ok(Some(push)) = roster.agree(&mut cx.effects.writes, &contact, step.after) {
+        push.send(&cx.account.sessions, &mut cx.effects.own);
     }
 }
 
@@ -214,7 +228,8 @@ pub(in crate::features) fn show_requests(cx: &mut Cx<'_>, session: SessionId) {
         return;
     }
     match requests::waiting(&cx.daemon.store, &cx.account.jid) {
-        Ok(waiting) => {
+        Ok(mut waiting) => {
+            waiting.retain(|stanza| !stanza.from().is_some_and(|f| blocking::is_blocked(cx, f)));
             let shown = waiting.into_iter().take(PENDING_IN_SHOWN_MAX);
             cx.effects.own.extend(shown.map(|stanza| (session, stanza)));
         }
@@ -228,6 +243,8 @@ pub(in crate::features) fn ask_again(cx: &mut Cx<'_>) {
     let own = Jid::from(&cx.account.jid);
     let Ok(roster) = Roster::of(cx.daemon, &cx.account.jid, &mut cx.account.slots) else { return };
     let unanswered = roster.subscriptions().filter(|(_, to)| *to == state::Half::Pending);
-    let requests = unanswered.map(|(jid, _)| plain(PresenceType::Subscribe, &own, &Jid::from(jid)));
+    let contacts: Vec<BareJid> = unanswered.map(|(jid, _)| jid.clone()).collect();
+    let contacts = blocking::unblocked(cx, contacts);
+    let requests = contacts.iter().map(|jid| plain(PresenceType::Subscribe, &own, &Jid::from(jid)));
     cx.effects.routed.extend(requests);
 }
