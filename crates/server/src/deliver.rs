@@ -17,9 +17,9 @@ use xmpp::stanza::{IqType, Kind, MessageType, PresenceType, Stanza};
 use crate::daemon::{Daemon, Now};
 use crate::durability::Ticket;
 use crate::effect::Effects;
-use crate::features::{self, Cx, Gate, Target, offline, presence};
+use crate::features::{self, Cx, Gate, Pick, Target, offline, presence};
 use crate::outbox::{End, Wire};
-use crate::registry::{self, Account, Bound};
+use crate::registry::{self, Account};
 use crate::router::{self, Class, Route, Situation};
 use crate::settle::Pending;
 
@@ -27,9 +27,32 @@ use crate::settle::Pending;
 /// below; a loop of ours does not.
 const ROUTED_MAX: usize = 50_000;
 
+/// How a stanza is taken on its way.
+#[derive(Clone, Copy)]
+struct Errand {
+    now: Now,
+    /// It was on its way to a client before, that went away.
+    again: bool,
+}
+
+/// Takes `messages` that a client never got to where they go without it. Whoever wanted a copy
+/// has one already.
+pub fn route_again<'a>(
+    daemon: &Arc<Daemon>,
+    now: Now,
+    messages: impl Iterator<Item = &'a Arc<Stanza>>,
+) {
+    let mut caused = VecDeque::new();
+    for message in messages {
+        route_one(daemon, Errand { now, again: true }, Stanza::clone(message), &mut caused);
+    }
+    route_all(daemon, now, caused.into());
+}
+
 /// Takes `stanzas` (each with `from` and `to`) to where they go. Returns the last ticket of what
 /// was written on the way; 0 = nothing.
 pub fn route_all(daemon: &Arc<Daemon>, now: Now, stanzas: Vec<Stanza>) -> Ticket {
+    let errand = Errand { now, again: false };
     let mut list = VecDeque::from(stanzas);
     let mut last = 0;
     let mut routed = 0;
@@ -40,14 +63,14 @@ pub fn route_all(daemon: &Arc<Daemon>, now: Now, stanzas: Vec<Stanza>) -> Ticket
             daemon.counters.add("router", "overflow");
             break;
         }
-        last = last.max(route_one(daemon, now, stanza, &mut list));
+        last = last.max(route_one(daemon, errand, stanza, &mut list));
     }
     last
 }
 
 fn route_one(
     daemon: &Arc<Daemon>,
-    now: Now,
+    errand: Errand,
     stanza: Stanza,
     list: &mut VecDeque<Stanza>,
 ) -> Ticket {
@@ -69,7 +92,7 @@ fn route_one(
         }
         return 0;
     }
-    to_account(daemon, now, &to, stanza, list)
+    to_account(daemon, errand, &to, stanza, list)
 }
 
 /// The stanza's kind and type in one value.
@@ -86,7 +109,7 @@ pub fn router_class(stanza: &Stanza) -> Class {
 
 fn to_account(
     daemon: &Arc<Daemon>,
-    now: Now,
+    errand: Errand,
     to: &Jid,
     mut stanza: Stanza,
     list: &mut VecDeque<Stanza>,
@@ -94,52 +117,54 @@ fn to_account(
     let bare = to.to_bare();
     let found = daemon.registry.find(&bare);
     let online = found.as_ref().is_some_and(|e| !registry::lock(e).sessions.is_empty());
-    let class = router_class(&stanza);
     if !online && !daemon.accounts.exists(&bare) {
         answer_for_nobody(daemon, &stanza, list);
         return 0;
     }
     let entry = found.unwrap_or_else(|| daemon.registry.entry(&bare));
     let mut account = registry::lock(&entry);
-    let mut cx = Cx::new(daemon, now, &mut account, None);
-    if features::on_incoming(&mut cx, &mut stanza) == Gate::Closed {
-        let effects = cx.effects;
-        answer_for_nobody(daemon, &stanza, list);
-        return carry_out(daemon, &mut account, effects, 0, list);
+    let mut cx = Cx::new(daemon, errand.now, &mut account, None);
+    match features::on_incoming(&mut cx, &mut stanza) {
+        Gate::Open => take_in(&mut cx, errand, to, stanza),
+        Gate::Closed => answer_for_nobody(daemon, &stanza, list),
     }
+    let effects = cx.effects;
+    carry_out(daemon, &mut account, effects, 0, list)
+}
+
+/// Takes `stanza` to where it goes within the account that it is for.
+fn take_in(cx: &mut Cx<'_>, errand: Errand, to: &Jid, stanza: Stanza) {
     let situation = Situation {
         account: true,
         full: to.is_full(),
         connected: to.resource().is_some_and(|r| cx.account.resource(r).is_some()),
         reachable: cx.account.sessions.iter().any(|s| s.priority >= Some(0)),
     };
-    match router::decide(class, situation) {
+    match router::decide(router_class(&stanza), situation) {
         Route::Ignore => {}
         Route::Refuse(condition) => cx.refuse(&stanza, &StanzaError::new(condition)),
-        Route::Account => daemon.dispatch.run(&mut cx, Target::Contact, &stanza),
-        Route::Presence => presence::inbound(&mut cx, &stanza),
+        Route::Account => cx.daemon.dispatch.run(cx, Target::Contact, &stanza),
+        Route::Presence => presence::inbound(cx, &stanza),
         Route::Offline => {
-            if let Err(error) = offline::keep(&mut cx, &stanza) {
-                cx.refuse(&stanza, &error);
-            }
+            announce(cx, errand, &stanza, &|_| false);
+            keep(cx, &stanza);
         }
         Route::Resource => {
             let wanted = to.resource();
-            send_to(&mut cx, stanza, |s| s.jid.resource() == wanted);
+            send_to(cx, errand, stanza, &|s| s.jid.resource() == wanted);
         }
-        Route::AllNonNegative => send_to(&mut cx, stanza, |s| s.priority >= Some(0)),
+        Route::AllNonNegative => send_to(cx, errand, stanza, &|s| s.priority >= Some(0)),
         Route::MostAvailable => {
             let best = cx.account.available().filter_map(|s| s.priority).max();
-            send_to(&mut cx, stanza, |s| s.priority == best);
+            send_to(cx, errand, stanza, &|s| s.priority == best);
         }
     }
-    let effects = cx.effects;
-    carry_out(daemon, &mut account, effects, 0, list)
 }
 
 /// Writes `stanza` once and queues it for the sessions that `pick` chooses. A message that none
-/// of them can take any more (a client that does not read) is kept as if nobody was there.
-fn send_to(cx: &mut Cx<'_>, stanza: Stanza, pick: impl Fn(&Bound) -> bool) {
+/// of them takes, since there is none or its client does not read, is kept.
+fn send_to(cx: &mut Cx<'_>, errand: Errand, stanza: Stanza, pick: &Pick<'_>) {
+    announce(cx, errand, &stanza, pick);
     let wire = Wire::of(stanza);
     let mut taken = false;
     for session in cx.account.sessions.iter().filter(|s| pick(s)) {
@@ -149,9 +174,20 @@ fn send_to(cx: &mut Cx<'_>, stanza: Stanza, pick: impl Fn(&Bound) -> bool) {
             cx.daemon.counters.add("outbox", "refused");
         }
     }
-    if let (false, Some(message)) = (taken, &wire.message)
-        && let Err(error) = offline::keep(cx, message)
-    {
+    if let (false, Some(message)) = (taken, &wire.message) {
+        keep(cx, message);
+    }
+}
+
+/// Lets the features know to whom `stanza` goes.
+fn announce(cx: &mut Cx<'_>, errand: Errand, stanza: &Stanza, pick: &Pick<'_>) {
+    if stanza.kind() == Kind::Message && !errand.again {
+        features::on_delivered(cx, stanza, pick);
+    }
+}
+
+fn keep(cx: &mut Cx<'_>, message: &Stanza) {
+    if let Err(error) = offline::keep(cx, message) {
         cx.refuse(message, &error);
     }
 }
@@ -226,5 +262,58 @@ fn bounce(
     daemon.counters.add("stanza-error", condition.as_str());
     if let Some(answer) = stanza.error(&StanzaError::new(condition)) {
         list.push_back(answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use xmpp::jid::BareJid;
+
+    use super::*;
+    use crate::registry::About;
+    use crate::session::Session;
+    use crate::testing::Home;
+
+    fn device(home: &Home, resource: &str, says: &[&str]) -> Session {
+        let about = About {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
+            tls: "TLSv1.3",
+            mechanism: "SCRAM-SHA-256",
+            since: 0,
+        };
+        let ann = BareJid::parse("ann@home.example").unwrap();
+        let mut session = Session::bind(home.daemon(), &ann, Some(resource), about).unwrap();
+        for xml in says {
+            session.handle(Now::read(), Element::parse(xml).unwrap()).unwrap();
+        }
+        session
+    }
+
+    fn hears(home: &Home, session: &Session) -> String {
+        let mut out = String::new();
+        session.outbox.drain(&home.daemon().durability, &mut out);
+        out
+    }
+
+    /// XEP-0280: a message that goes elsewhere because its device went away is not copied again.
+    #[tokio::test]
+    async fn what_a_client_never_got_is_copied_once() {
+        let (home, _) = Home::set_up().await;
+        let wants = "<iq xmlns='jabber:client' type='set' id='1'>\
+                     <enable xmlns='urn:xmpp:carbons:2'/></iq>";
+        let phone = device(&home, "phone", &[]);
+        let tablet = device(&home, "tablet", &["<presence xmlns='jabber:client'/>"]);
+        let tv = device(&home, "tv", &[wants]);
+        let message = "<message xmlns='jabber:client' to='ann@home.example/phone' type='chat'>\
+                       <body>words</body></message>";
+        let _laptop = device(&home, "laptop", &[message]);
+        hears(&home, &tablet);
+        let copy = hears(&home, &tv);
+        assert_eq!((copy.matches("<received").count(), copy.matches("words").count()), (1, 1));
+        drop(phone);
+        assert_eq!(hears(&home, &tablet).matches("words").count(), 1);
+        assert_eq!(hears(&home, &tv).matches("words").count(), 0);
     }
 }

@@ -79,6 +79,10 @@ pub const BLOCKLIST_ITEMS_MAX: usize = 1_000;
 /// Bytes of a whole block list as XML, so that the answer to a get always fits an outbox.
 pub const BLOCKLIST_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 4;
 
+/// Copied messages remembered per session, so that an error about one can be copied as well. An
+/// error comes within moments of its message.
+pub const COPIED_REMEMBERED_MAX: usize = 64;
+
 /// Changes of a roster remembered (RFC 6121 §2.6.3). A client that was away for longer gets the
 /// whole roster, which is then the shorter answer anyway.
 pub const ROSTER_CHANGES_KEPT: usize = 64;

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use xmpp::element::Element;
 use xmpp::error::StreamError;
 use xmpp::stanza::Stanza;
 
@@ -39,6 +40,12 @@ impl Wire {
         let xml = stanza.element().to_xml(xmpp::ns::CLIENT).into();
         let rescue = stanza.kind() == xmpp::stanza::Kind::Message && !stanza.is_error();
         Self { xml, message: rescue.then(|| Arc::new(stanza)), kept: None }
+    }
+
+    /// A copy for this client alone: it is delivered nowhere else if the client goes away.
+    #[must_use]
+    pub fn copy(message: &Element) -> Self {
+        Self { xml: message.to_xml(xmpp::ns::CLIENT).into(), message: None, kept: None }
     }
 
     /// A message that the store keeps under `key` until it is written to the client.
@@ -207,7 +214,6 @@ pub struct Drained {
 #[cfg(test)]
 mod tests {
     use store::{Batch, Table};
-    use xmpp::element::Element;
 
     use super::*;
     use crate::testing;

@@ -188,7 +188,13 @@ impl Session {
 
     /// No federation yet: RFC 6120 §10.4.
     fn for_elsewhere(&mut self, now: Now, stanza: Stanza) {
-        self.refuse(now, &stanza, StanzaCondition::RemoteServerNotFound);
+        match stanza.kind() {
+            // Refused on the way, so that the answer comes as it would from there.
+            Kind::Message => self.route(now, stanza),
+            Kind::Iq | Kind::Presence => {
+                self.refuse(now, &stanza, StanzaCondition::RemoteServerNotFound);
+            }
+        }
     }
 
     /// RFC 6121 §8.4 and RFC 6120 §10.5.2: to the server itself.
@@ -304,8 +310,8 @@ impl Drop for Session {
         leave(&self.daemon, &mut registry::lock(&self.entry), self.id, now, &mut list);
         // What the client never got goes where it would have gone had the client not been there.
         let rest = self.outbox.close();
-        list.extend(self.unwritten.iter().chain(&rest).map(|m| Stanza::clone(m)));
         deliver::route_all(&self.daemon, now, list.into());
+        deliver::route_again(&self.daemon, now, self.unwritten.iter().chain(&rest));
     }
 }
 

@@ -15,10 +15,11 @@ use xmpp::stanza::{IqType, Stanza};
 
 use crate::daemon::{Daemon, Now};
 use crate::effect::{Effects, Handled};
-use crate::registry::{Account, SessionId};
+use crate::registry::{Account, Bound, SessionId};
 
 pub mod blocking;
 pub mod caps;
+pub mod carbons;
 pub mod contact;
 pub mod disco;
 pub mod last;
@@ -36,6 +37,7 @@ pub const ALL: &[Feature] = &[
     // First, so that nothing else happens to what is blocked.
     blocking::FEATURE,
     caps::FEATURE,
+    carbons::FEATURE,
     contact::FEATURE,
     disco::FEATURE,
     last::FEATURE,
@@ -70,6 +72,9 @@ pub struct Feature {
     pub(crate) outgoing: Option<fn(&mut Cx<'_>, &Stanza) -> Handled>,
     /// This comes to the account, before anything is decided about it.
     pub(crate) incoming: Option<fn(&mut Cx<'_>, &mut Stanza) -> Gate>,
+    /// A message goes to the sessions that the function names; to none if it is kept for later.
+    /// Not called again when a client could not take it and it goes elsewhere.
+    pub(crate) delivered: Option<fn(&mut Cx<'_>, &Stanza, &Pick<'_>)>,
     /// A session of the account became available with a priority of zero or more: it had none
     /// before, or a negative one.
     pub(crate) available: Option<fn(&mut Cx<'_>, SessionId)>,
@@ -93,6 +98,7 @@ impl Feature {
             disco_form: None,
             outgoing: None,
             incoming: None,
+            delivered: None,
             available: None,
             closed: None,
             removed: None,
@@ -118,6 +124,9 @@ pub enum Spec {
         version: &'static str,
     },
 }
+
+/// Names some of the account's sessions.
+pub type Pick<'a> = dyn Fn(&Bound) -> bool + 'a;
 
 /// May a stanza come in?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,6 +264,11 @@ pub fn on_outgoing(cx: &mut Cx<'_>, stanza: &Stanza) -> Handled {
 pub fn on_incoming(cx: &mut Cx<'_>, stanza: &mut Stanza) -> Gate {
     let mut hooks = ALL.iter().filter_map(|f| f.incoming);
     if hooks.all(|hook| hook(cx, stanza) == Gate::Open) { Gate::Open } else { Gate::Closed }
+}
+
+/// Calls every feature's `delivered`.
+pub fn on_delivered(cx: &mut Cx<'_>, message: &Stanza, pick: &Pick<'_>) {
+    ALL.iter().filter_map(|f| f.delivered).for_each(|hook| hook(cx, message, pick));
 }
 
 /// Calls every feature's `available`.
