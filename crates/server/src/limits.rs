@@ -12,6 +12,13 @@ use xmpp::parser::ParserLimits;
 /// 256 holds a log-in's flood of presence in a family of 50 with five devices each.
 pub const OUTBOX_STANZAS_MAX: usize = 256;
 
+/// Presence and chat states that wait for an inactive client before all of it goes out; well below
+/// [`OUTBOX_STANZAS_MAX`], so that an inactive client is never lost for it. A family's devices fit.
+pub const WAITING_STANZAS_MAX: usize = 128;
+
+/// Bytes of those; a phone wakes up for them about as long as for one picture.
+pub const WAITING_BYTES_MAX: usize = 64 * 1024;
+
 /// Bytes waiting for one client; bounds what a client that never reads costs the board.
 pub const OUTBOX_BYTES_MAX: usize = 1024 * 1024;
 
@@ -194,5 +201,7 @@ pub const PROBE_FRESH: Duration = Duration::from_secs(20);
 /// Wait for the clients of a removed account to go before its data is deleted.
 pub const REMOVAL_WAIT_MAX: Duration = Duration::from_secs(5);
 
+const _: () = assert!(WAITING_STANZAS_MAX <= OUTBOX_STANZAS_MAX / 2);
+const _: () = assert!(WAITING_BYTES_MAX < OUTBOX_BYTES_MAX);
 const _: () = assert!(ParserLimits::STRANGER.stanza_bytes < OUTBOX_BYTES_MAX);
 const _: () = assert!(INPUT_BURST_BYTES as usize >= OUTBOX_BYTES_MAX);

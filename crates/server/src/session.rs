@@ -154,6 +154,18 @@ impl Session {
         }
     }
 
+    /// Handles an element of this session's stream that is no stanza.
+    ///
+    /// # Errors
+    /// The stream error that ends the session if no feature knows it.
+    pub fn handle_nonza(&mut self, now: Now, element: &Element) -> Result<(), StreamError> {
+        let (id, mut known) = (self.id, false);
+        self.with_account(now, |cx| known = features::on_nonza(cx, id, element));
+        // RFC 6120 §4.9.3.24
+        let condition = StreamCondition::UnsupportedStanzaType;
+        if known { Ok(()) } else { Err(StreamError::new(condition)) }
+    }
+
     fn rejected(&mut self, rejected: xmpp::stanza::Rejected) -> Result<(), StreamError> {
         match rejected {
             xmpp::stanza::Rejected::Stream(error) => Err(error),

@@ -64,6 +64,7 @@ pub async fn run(daemon: &Arc<Daemon>, mut ready: Ready) {
         }
     };
     let mut out = String::new();
+    ready.session.outbox.rouse();
     let drained = ready.session.outbox.drain(&daemon.durability, &mut out);
     out.push_str(&last_words);
     if io::write_in_time(&mut *ready.tls, out.as_bytes(), WRITE_STALL_MAX).await {
@@ -175,12 +176,12 @@ fn take_stanzas(ready: &mut Ready, clock: &mut Clock) -> Result<bool, Ending> {
 }
 
 fn handle(ready: &mut Ready, element: Element) -> Result<(), Ending> {
-    // RFC 6120 §4.9.3.24: only stanzas may come now.
-    if element.ns() != ns::CLIENT {
-        let condition = StreamCondition::UnsupportedStanzaType;
-        return Err(Ending::Error(StreamError::new(condition)));
-    }
-    ready.session.handle(Now::read(), element).map_err(Ending::Error)
+    let handled = if element.ns() == ns::CLIENT {
+        ready.session.handle(Now::read(), element)
+    } else {
+        ready.session.handle_nonza(Now::read(), &element)
+    };
+    handled.map_err(Ending::Error)
 }
 
 /// Writes what may go out. `Ok(true)` if something waits for the disk.

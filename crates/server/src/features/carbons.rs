@@ -19,7 +19,7 @@ use xmpp::jid::Jid;
 use xmpp::ns;
 use xmpp::stanza::{IqType, Kind, MessageType, Stanza};
 
-use super::{Cx, Feature, IqRoute, Pick, Spec, Target};
+use super::{Cx, Feature, IqRoute, Pick, Spec, Target, csi};
 use crate::effect::Handled;
 use crate::limits::COPIED_REMEMBERED_MAX;
 use crate::outbox::Wire;
@@ -113,9 +113,10 @@ fn copy(cx: &mut Cx<'_>, message: &Stanza, side: Side, wants: &Pick<'_>) {
         copy.set_attr("type", ty);
     }
     copy.push(Element::new(name, ns::CARBONS).with_child(forwarded));
+    let subject = csi::subject_of(message);
     for session in cx.account.sessions.iter().filter(|s| wants(s)) {
         copy.set_attr("to", session.jid.as_str());
-        if !session.outbox.push(Wire::copy(&copy)) {
+        if !session.outbox.push(Wire::copy(&copy, subject.clone())) {
             cx.daemon.counters.add("carbons", "refused");
         }
     }

@@ -21,6 +21,7 @@ pub mod blocking;
 pub mod caps;
 pub mod carbons;
 pub mod contact;
+pub mod csi;
 pub mod disco;
 pub mod last;
 pub mod offline;
@@ -39,6 +40,7 @@ pub const ALL: &[Feature] = &[
     caps::FEATURE,
     carbons::FEATURE,
     contact::FEATURE,
+    csi::FEATURE,
     disco::FEATURE,
     last::FEATURE,
     offline::FEATURE,
@@ -67,6 +69,8 @@ pub struct Feature {
     pub stream_feature: Option<fn(&Daemon) -> Element>,
     /// A form for the server's disco#info (XEP-0128).
     pub(crate) disco_form: Option<fn(&Daemon) -> Option<Element>>,
+    /// A session of the account sends this, which is no stanza. `true` = it was for this feature.
+    pub(crate) nonza: Option<fn(&mut Cx<'_>, SessionId, &Element) -> bool>,
     /// A session of the account sends this to somebody else than the server. An error refuses it,
     /// and no later feature is asked.
     pub(crate) outgoing: Option<fn(&mut Cx<'_>, &Stanza) -> Handled>,
@@ -96,6 +100,7 @@ impl Feature {
             iq: &[],
             stream_feature: None,
             disco_form: None,
+            nonza: None,
             outgoing: None,
             incoming: None,
             delivered: None,
@@ -250,6 +255,11 @@ impl Default for Dispatch {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Asks the features' `nonza` until one knows `element`. `false` = none does.
+pub fn on_nonza(cx: &mut Cx<'_>, session: SessionId, element: &Element) -> bool {
+    ALL.iter().filter_map(|f| f.nonza).any(|hook| hook(cx, session, element))
 }
 
 /// Asks every feature's `outgoing`.

@@ -16,7 +16,8 @@
 //! An expected stanza says what must be there: attributes with their values (`*` any value, `-`
 //! absent), children with their text, in any order and among others. A client receives in order;
 //! `forgets` drops what came so far. Before each `receives` all clients that sent something are
-//! waited for, so that nothing depends on timing.
+//! waited for, so that nothing depends on timing. That asks something of each client, which an
+//! inactive one (XEP-0352) notices; `awaits` is `receives` without it, for what comes unasked.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -85,7 +86,13 @@ impl Step<'_> {
                 while actor.client.event().await.is_some() {}
             }
             [who, "is", "cut"] => actors.remove(who).expect("a connected client").client.cut(),
-            [who, "receives"] => self.receives(actors, who).await,
+            [who, "receives"] => {
+                if self.actor(actors, who).received.is_empty() {
+                    settle(actors).await;
+                }
+                self.receives(actors, who).await;
+            }
+            [who, "awaits"] => self.receives(actors, who).await,
             [who, "receives", "nothing"] => {
                 settle(actors).await;
                 let received = &self.actor(actors, who).received;
@@ -103,9 +110,6 @@ impl Step<'_> {
         let expected = Element::parse(&with_namespace(self.xml)).unwrap_or_else(|e| {
             panic!("line {}: the script's XML is wrong: {e}", self.number);
         });
-        if self.actor(actors, who).received.is_empty() {
-            settle(actors).await;
-        }
         let actor = self.actor(actors, who);
         let got = match actor.received.pop_front() {
             Some(got) => got,
