@@ -34,7 +34,8 @@ test-rust *ARGS: _packages
 # End-to-end tests with Profanity, Pidgin, slixmpp and Chromium; ARGS go to pytest
 test-e2e *ARGS: _packages
     sh tests/e2e/prepare.sh
-    cargo build --locked {{ programs }}
+    # Also brings the programs, built as the Rust tests have them already.
+    cargo test --locked --workspace --no-run --quiet
     cd tests/e2e && ../.venv/bin/python -m pytest {{ ARGS }}
 
 # The rules of the tree: layers, headers, sizes, lists, units, documents
