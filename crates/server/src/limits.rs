@@ -90,6 +90,9 @@ pub const BLOCKLIST_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 4;
 /// error comes within moments of its message.
 pub const COPIED_REMEMBERED_MAX: usize = 64;
 
+/// Bytes of one vCard as XML. Pictures of people in lists are some 20 kB.
+pub const VCARD_BYTES_MAX: usize = 128 * 1024;
+
 /// Changes of a roster remembered (RFC 6121 §2.6.3). A client that was away for longer gets the
 /// whole roster, which is then the shorter answer anyway.
 pub const ROSTER_CHANGES_KEPT: usize = 64;
@@ -203,5 +206,6 @@ pub const REMOVAL_WAIT_MAX: Duration = Duration::from_secs(5);
 
 const _: () = assert!(WAITING_STANZAS_MAX <= OUTBOX_STANZAS_MAX / 2);
 const _: () = assert!(WAITING_BYTES_MAX < OUTBOX_BYTES_MAX);
+const _: () = assert!(VCARD_BYTES_MAX < OUTBOX_BYTES_MAX / 2);
 const _: () = assert!(ParserLimits::STRANGER.stanza_bytes < OUTBOX_BYTES_MAX);
 const _: () = assert!(INPUT_BURST_BYTES as usize >= OUTBOX_BYTES_MAX);

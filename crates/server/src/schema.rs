@@ -5,7 +5,7 @@
 
 use store::Schema;
 
-use crate::features::{blocking, last, offline, roster, subscription};
+use crate::features::{blocking, last, offline, roster, subscription, vcard_temp};
 use crate::{accounts, admin, auth, settings};
 
 /// Version of what is stored.
@@ -23,6 +23,7 @@ const OWNERS: &[&[&str]] = &[
     offline::TABLES,
     roster::TABLES,
     subscription::TABLES,
+    vcard_temp::TABLES,
 ];
 
 const TABLES: [&str; count(OWNERS)] = join(OWNERS);

@@ -31,6 +31,7 @@ pub mod roster;
 pub mod stream_limits;
 pub mod subscription;
 pub mod time;
+pub mod vcard_temp;
 pub mod version;
 
 /// Every feature. Where order matters it says why.
@@ -50,6 +51,7 @@ pub const ALL: &[Feature] = &[
     stream_limits::FEATURE,
     subscription::FEATURE,
     time::FEATURE,
+    vcard_temp::FEATURE,
     version::FEATURE,
 ];
 

@@ -1,0 +1,131 @@
+//! XEP-0054: vcard-temp.
+//!
+//! Keeps what people tell of themselves: a name, a picture. Spec: §3.1 one's own, §3.2 changing
+//! it, §3.3 somebody else's. Everybody at home may see it; that it is readable by all is the
+//! specification's own warning (§5).
+//!
+//! State: none. Invariants: only the account's own sessions change it; one that cannot be seen
+//! looks as if there was no account; at most [`VCARD_BYTES_MAX`] bytes, so that the answer fits
+//! any outbox.
+
+use store::{Raw, StoreError, Table};
+use xmpp::element::Element;
+use xmpp::error::{StanzaCondition, StanzaError};
+use xmpp::ns;
+use xmpp::stanza::{IqType, Stanza};
+
+use super::{Cx, Feature, IqRoute, Spec, Target};
+use crate::effect::Handled;
+use crate::limits::VCARD_BYTES_MAX;
+
+const VCARDS: Table<String, Raw> = Table::new("vcard");
+/// Tables of this feature.
+pub const TABLES: &[&str] = &[VCARDS.name()];
+
+/// See the module.
+pub const FEATURE: Feature = Feature {
+    disco: &[ns::VCARD_TEMP],
+    disco_account: &[ns::VCARD_TEMP],
+    iq: &[
+        route(IqType::Get, Target::Account, get_own),
+        route(IqType::Set, Target::Account, set),
+        route(IqType::Get, Target::Contact, get_others),
+        route(IqType::Set, Target::Contact, not_yours),
+    ],
+    removed: Some(removed),
+    ..Feature::new("vcard_temp", Spec::Xep { number: 54, version: "1.3.0" })
+};
+
+const fn route(ty: IqType, target: Target, run: fn(&mut Cx<'_>, &Stanza) -> Handled) -> IqRoute {
+    IqRoute { ty, target, ns: ns::VCARD_TEMP, name: "vCard", run }
+}
+
+/// The account's own, or that of whom an IQ is for.
+fn stored(cx: &Cx<'_>) -> Result<Option<Element>, StanzaError> {
+    let unreadable = |e: StoreError| {
+        tracing::error!(error = %e, "a vCard cannot be read");
+        StanzaError::new(StanzaCondition::InternalServerError)
+    };
+    let row = cx.daemon.store.get(&VCARDS, cx.account.jid.as_str()).map_err(unreadable)?;
+    let Some(Raw(bytes)) = row else { return Ok(None) };
+    let parsed = std::str::from_utf8(&bytes).ok().and_then(|xml| Element::parse(xml).ok());
+    if parsed.is_none() {
+        tracing::error!("a vCard is damaged; it counts as absent");
+        cx.daemon.counters.add("vcard", "damaged");
+    }
+    Ok(parsed)
+}
+
+/// §3.1
+fn get_own(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
+    let vcard = stored(cx)?.ok_or_else(|| StanzaError::new(StanzaCondition::ItemNotFound))?;
+    cx.reply(iq, Some(vcard));
+    Ok(())
+}
+
+/// §3.3: no vCard and no account get the same answer.
+fn get_others(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
+    let vcard = stored(cx)?.ok_or_else(|| StanzaError::new(StanzaCondition::ServiceUnavailable))?;
+    cx.reply(iq, Some(vcard));
+    Ok(())
+}
+
+/// §3.2: the whole of it, in place of what was there.
+fn set(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
+    let vcard = iq.payload().ok_or_else(|| StanzaError::new(StanzaCondition::BadRequest))?;
+    let xml = vcard.to_xml("");
+    if xml.len() > VCARD_BYTES_MAX {
+        return Err(StanzaError::new(StanzaCondition::NotAcceptable)
+            .with_text("This is too large; choose a smaller picture."));
+    }
+    cx.effects.writes.put(&VCARDS, cx.account.jid.as_str(), &Raw(xml.into_bytes()));
+    cx.reply(iq, None);
+    Ok(())
+}
+
+/// §3.2
+#[allow(clippy::unnecessary_wraps, reason = "the shape of an IQ handler")]
+fn not_yours(_: &mut Cx<'_>, _: &Stanza) -> Handled {
+    Err(StanzaError::new(StanzaCondition::Forbidden))
+}
+
+fn removed(cx: &mut Cx<'_>) {
+    cx.effects.writes.delete(&VCARDS, cx.account.jid.as_str());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::presence::home::{Home, stanza};
+
+    const ANN: &str = "ann@home.example";
+
+    fn set(home: &Home, id: u64, note: &str) -> Stanza {
+        home.says(
+            id,
+            &format!(
+                "<iq type='set' id='1'><vCard xmlns='vcard-temp'><DESC>{note}</DESC></vCard></iq>"
+            ),
+        );
+        stanza(home.hears(id).last().unwrap())
+    }
+
+    fn kept(home: &Home) -> Option<usize> {
+        home.daemon.store.get(&VCARDS, ANN).unwrap().map(|Raw(bytes)| bytes.len())
+    }
+
+    #[test]
+    fn a_large_one_changes_nothing_and_none_outlives_the_account() {
+        let home = Home::new();
+        let ann = home.bind("ann@home.example/pc");
+        let frame = "<vCard xmlns='vcard-temp'><DESC></DESC></vCard>".len();
+        let largest = "x".repeat(VCARD_BYTES_MAX - frame);
+        assert_eq!(set(&home, ann, &largest).iq_type(), Some(IqType::Result));
+        assert_eq!(kept(&home), Some(VCARD_BYTES_MAX));
+        let refused = set(&home, ann, &format!("{largest}x")).stanza_error().unwrap();
+        assert_eq!(refused.condition, StanzaCondition::NotAcceptable);
+        assert_eq!(kept(&home), Some(VCARD_BYTES_MAX));
+        home.removes(ANN);
+        assert_eq!(kept(&home), None);
+    }
+}
