@@ -93,6 +93,12 @@ pub const COPIED_REMEMBERED_MAX: usize = 64;
 /// Bytes of one vCard as XML. Pictures of people in lists are some 20 kB.
 pub const VCARD_BYTES_MAX: usize = 128 * 1024;
 
+/// Private elements (XEP-0049) of one account. Clients use a handful of names.
+pub const PRIVATE_XML_ELEMENTS_MAX: usize = 64;
+
+/// Bytes of one private element: notes on every contact of a large roster fit.
+pub const PRIVATE_XML_BYTES_MAX: usize = 64 * 1024;
+
 /// Changes of a roster remembered (RFC 6121 §2.6.3). A client that was away for longer gets the
 /// whole roster, which is then the shorter answer anyway.
 pub const ROSTER_CHANGES_KEPT: usize = 64;

@@ -27,6 +27,7 @@ pub mod last;
 pub mod offline;
 pub mod ping;
 pub mod presence;
+pub mod private_xml;
 pub mod roster;
 pub mod stream_limits;
 pub mod subscription;
@@ -47,6 +48,7 @@ pub const ALL: &[Feature] = &[
     offline::FEATURE,
     ping::FEATURE,
     presence::FEATURE,
+    private_xml::FEATURE,
     roster::FEATURE,
     stream_limits::FEATURE,
     subscription::FEATURE,

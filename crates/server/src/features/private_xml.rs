@@ -1,0 +1,166 @@
+//! XEP-0049: Private XML Storage.
+//!
+//! Keeps what clients want to find on the person's other devices, such as notes on contacts, one
+//! element per name and namespace. Spec: §2.3 with its examples, §3 errors.
+//!
+//! State: none. Invariants: only the account's own sessions read or change it (§4); an element
+//! without content takes no place, since nothing stored is answered as just that.
+
+use store::{Batch, Raw, Span, StoreError, Table};
+use xmpp::element::Element;
+use xmpp::error::{StanzaCondition, StanzaError};
+use xmpp::jid::BareJid;
+use xmpp::ns;
+use xmpp::stanza::{IqType, Stanza};
+
+use super::{Cx, Feature, IqRoute, Spec, Target};
+use crate::effect::Handled;
+use crate::limits::{PRIVATE_XML_BYTES_MAX, PRIVATE_XML_ELEMENTS_MAX};
+
+/// Owner, namespace and name.
+const PRIVATE: Table<(String, String, String), Raw> = Table::new("private_xml");
+/// Tables of this feature.
+pub const TABLES: &[&str] = &[PRIVATE.name()];
+
+/// See the module.
+pub const FEATURE: Feature = Feature {
+    disco: &[ns::PRIVATE],
+    iq: &[
+        route(IqType::Get, Target::Account, get),
+        route(IqType::Set, Target::Account, set),
+        route(IqType::Get, Target::Contact, not_yours),
+        route(IqType::Set, Target::Contact, not_yours),
+    ],
+    removed: Some(removed),
+    ..Feature::new("private_xml", Spec::Xep { number: 49, version: "1.2" })
+};
+
+const fn route(ty: IqType, target: Target, run: fn(&mut Cx<'_>, &Stanza) -> Handled) -> IqRoute {
+    IqRoute { ty, target, ns: ns::PRIVATE, name: "query", run }
+}
+
+fn all_of(owner: &BareJid) -> Span<(String, String, String)> {
+    Span::<(String, String, String)>::under(owner.as_str())
+}
+
+fn unreadable(e: StoreError) -> StanzaError {
+    tracing::error!(error = %e, "private XML cannot be read");
+    StanzaError::new(StanzaCondition::InternalServerError)
+}
+
+/// The elements that a query names. At least one, each with a namespace of its own.
+fn named(iq: &Stanza) -> Result<Vec<&Element>, StanzaError> {
+    let named: Vec<&Element> = iq.payload().into_iter().flat_map(Element::children).collect();
+    // §2.3
+    if named.is_empty() || named.iter().any(|e| e.ns().is_empty() || e.ns() == ns::PRIVATE) {
+        return Err(StanzaError::new(StanzaCondition::NotAcceptable));
+    }
+    Ok(named)
+}
+
+fn get(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
+    let named = named(iq)?;
+    // §2.3: not more than one namespace at a time.
+    let [asked] = named[..] else {
+        return Err(StanzaError::new(StanzaCondition::NotAcceptable));
+    };
+    let key = (cx.account.jid.as_str(), asked.ns(), asked.name());
+    let row = cx.daemon.store.get(&PRIVATE, &key).map_err(unreadable)?;
+    let found = match row {
+        None => Element::new(asked.name().to_owned(), asked.ns().to_owned()),
+        Some(Raw(bytes)) => {
+            let parsed = std::str::from_utf8(&bytes).ok().and_then(|xml| Element::parse(xml).ok());
+            parsed.ok_or_else(|| {
+                tracing::error!("a private element is damaged");
+                cx.daemon.counters.add("private-xml", "damaged");
+                StanzaError::new(StanzaCondition::InternalServerError)
+            })?
+        }
+    };
+    cx.reply(iq, Some(Element::new("query", ns::PRIVATE).with_child(found)));
+    Ok(())
+}
+
+fn set(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
+    let named = named(iq)?;
+    let owner = cx.account.jid.as_str();
+    let stored = cx.daemon.store.keys(&PRIVATE, &all_of(&cx.account.jid), PRIVATE_XML_ELEMENTS_MAX);
+    let stored = stored.map_err(unreadable)?;
+    let mut keys: std::collections::BTreeSet<(String, String, String)> =
+        stored.into_iter().collect();
+    let mut writes = Batch::new();
+    for element in named {
+        let key = (owner, element.ns(), element.name());
+        let owned = (owner.to_owned(), element.ns().to_owned(), element.name().to_owned());
+        if element.nodes().is_empty() && element.attrs().is_empty() {
+            keys.remove(&owned);
+            writes.delete(&PRIVATE, &key);
+            continue;
+        }
+        let xml = element.to_xml("");
+        keys.insert(owned);
+        if xml.len() > PRIVATE_XML_BYTES_MAX || keys.len() > PRIVATE_XML_ELEMENTS_MAX {
+            return Err(StanzaError::new(StanzaCondition::ResourceConstraint)
+                .with_text("This is more than the server keeps for a client."));
+        }
+        writes.put(&PRIVATE, &key, &Raw(xml.into_bytes()));
+    }
+    cx.effects.writes.append(writes);
+    cx.reply(iq, None);
+    Ok(())
+}
+
+/// §3
+#[allow(clippy::unnecessary_wraps, reason = "the shape of an IQ handler")]
+fn not_yours(_: &mut Cx<'_>, _: &Stanza) -> Handled {
+    Err(StanzaError::new(StanzaCondition::Forbidden))
+}
+
+fn removed(cx: &mut Cx<'_>) {
+    cx.effects.writes.delete_span(&PRIVATE, &all_of(&cx.account.jid));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::presence::home::{Home, stanza};
+
+    const ANN: &str = "ann@home.example";
+
+    fn set(home: &Home, id: u64, elements: &str) -> Stanza {
+        home.says(
+            id,
+            &format!(
+                "<iq type='set' id='1'><query xmlns='jabber:iq:private'>{elements}</query></iq>"
+            ),
+        );
+        stanza(home.hears(id).last().unwrap())
+    }
+
+    fn kept(home: &Home) -> u64 {
+        home.daemon.store.count(&PRIVATE, &all_of(&BareJid::parse(ANN).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn limits() {
+        let home = Home::new();
+        let ann = home.bind("ann@home.example/pc");
+        for n in 0..PRIVATE_XML_ELEMENTS_MAX {
+            let answer = set(&home, ann, &format!("<a xmlns='urn:{n}'>x</a>"));
+            assert_eq!(answer.iq_type(), Some(IqType::Result));
+        }
+        let more = "<a xmlns='urn:0'>y</a><b xmlns='urn:0'>y</b>";
+        let refused = set(&home, ann, more).stanza_error().unwrap();
+        assert_eq!(refused.condition, StanzaCondition::ResourceConstraint);
+        let row = home.daemon.store.get(&PRIVATE, &(ANN, "urn:0", "a")).unwrap().unwrap();
+        assert_eq!(row.0, b"<a xmlns='urn:0'>x</a>", "all or nothing");
+        // One that goes makes room, and one that is there may change.
+        let exchange = "<a xmlns='urn:1'/><a xmlns='urn:0'>y</a><b xmlns='urn:0'>y</b>";
+        assert_eq!(set(&home, ann, exchange).iq_type(), Some(IqType::Result));
+        assert_eq!(kept(&home), PRIVATE_XML_ELEMENTS_MAX as u64);
+        let large = format!("<a xmlns='urn:0'>{}</a>", "x".repeat(PRIVATE_XML_BYTES_MAX));
+        assert!(set(&home, ann, &large).is_error());
+        home.removes(ANN);
+        assert_eq!(kept(&home), 0);
+    }
+}
