@@ -139,10 +139,10 @@ impl Session {
     }
 
     /// To somebody else than the server, unless a feature refuses it.
-    fn for_somebody(&mut self, now: Now, to: &Jid, stanza: Stanza) {
+    fn for_somebody(&mut self, now: Now, to: &Jid, mut stanza: Stanza) {
         let mut refused = None;
         self.with_account(now, |cx| {
-            refused = features::on_outgoing(cx, &stanza).err();
+            refused = features::on_outgoing(cx, &mut stanza).err();
             if let Some(error) = &refused {
                 cx.refuse(&stanza, error);
             }

@@ -137,7 +137,7 @@ pub(in crate::features) fn unblocked(cx: &mut Cx<'_>, contacts: Vec<BareJid>) ->
 }
 
 /// §3.3: nothing goes to a blocked address.
-fn outgoing(cx: &mut Cx<'_>, stanza: &Stanza) -> Handled {
+fn outgoing(cx: &mut Cx<'_>, stanza: &mut Stanza) -> Handled {
     let Some(to) = stanza.to() else { return Ok(()) };
     if !is_blocked(cx, to) {
         return Ok(());

@@ -75,7 +75,7 @@ enum Side {
 
 /// §8: a session says something; it goes to the others as well.
 #[allow(clippy::unnecessary_wraps, reason = "the shape of an outgoing hook")]
-fn outgoing(cx: &mut Cx<'_>, stanza: &Stanza) -> Handled {
+fn outgoing(cx: &mut Cx<'_>, stanza: &mut Stanza) -> Handled {
     let (Kind::Message, Some(sender), Some(to)) = (stanza.kind(), cx.session, stanza.to()) else {
         return Ok(());
     };

@@ -29,6 +29,7 @@ pub mod ping;
 pub mod presence;
 pub mod private_xml;
 pub mod roster;
+pub mod stanza_ids;
 pub mod stream_limits;
 pub mod subscription;
 pub mod time;
@@ -39,6 +40,8 @@ pub mod version;
 pub const ALL: &[Feature] = &[
     // First, so that nothing else happens to what is blocked.
     blocking::FEATURE,
+    // Second, so that nobody after it sees a name that is made up.
+    stanza_ids::FEATURE,
     caps::FEATURE,
     carbons::FEATURE,
     contact::FEATURE,
@@ -77,7 +80,7 @@ pub struct Feature {
     pub(crate) nonza: Option<fn(&mut Cx<'_>, SessionId, &Element) -> bool>,
     /// A session of the account sends this to somebody else than the server. An error refuses it,
     /// and no later feature is asked.
-    pub(crate) outgoing: Option<fn(&mut Cx<'_>, &Stanza) -> Handled>,
+    pub(crate) outgoing: Option<fn(&mut Cx<'_>, &mut Stanza) -> Handled>,
     /// This comes to the account, before anything is decided about it.
     pub(crate) incoming: Option<fn(&mut Cx<'_>, &mut Stanza) -> Gate>,
     /// A message goes to the sessions that the function names; to none if it is kept for later.
@@ -270,7 +273,7 @@ pub fn on_nonza(cx: &mut Cx<'_>, session: SessionId, element: &Element) -> bool 
 ///
 /// # Errors
 /// What the sender is to be told instead.
-pub fn on_outgoing(cx: &mut Cx<'_>, stanza: &Stanza) -> Handled {
+pub fn on_outgoing(cx: &mut Cx<'_>, stanza: &mut Stanza) -> Handled {
     ALL.iter().filter_map(|f| f.outgoing).try_for_each(|hook| hook(cx, stanza))
 }
 

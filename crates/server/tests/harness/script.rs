@@ -14,7 +14,7 @@
 //! ```
 //!
 //! An expected stanza says what must be there: attributes with their values (`*` any value, `-`
-//! absent), children with their text, in any order and among others. A client receives in order;
+//! absent), children with their text (`-`: no such child), in any order and among others. A client receives in order;
 //! `forgets` drops what came so far. Before each `receives` all clients that sent something are
 //! waited for, so that nothing depends on timing. That asks something of each client, which an
 //! inactive one (XEP-0352) notices; `awaits` is `receives` without it, for what comes unasked.
@@ -162,6 +162,14 @@ fn fits(expected: &Element, got: &Element) -> Result<(), String> {
         return Err(format!("text {:?}, not {text:?}", got.text()));
     }
     for child in expected.children() {
+        if child.text() == "-" {
+            let mut unwanted = child.clone();
+            unwanted.retain(|_| false);
+            if got.children().any(|c| fits(&unwanted, c).is_ok()) {
+                return Err(format!("<{}/> is there", child.name()));
+            }
+            continue;
+        }
         let candidates: Vec<_> =
             got.children().filter(|c| c.is(child.name(), child.ns())).collect();
         let tried: Vec<_> = candidates.iter().map(|c| fits(child, c)).collect();
