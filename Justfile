@@ -38,6 +38,10 @@ test-e2e *ARGS: _packages
     cargo test --locked --workspace --no-run --quiet
     cd tests/e2e && ../.venv/bin/python -m pytest {{ ARGS }}
 
+# Our OTR engine against Debian's libotr: ROUNDS times every exchange, in both roles
+test-otr ROUNDS="10":
+    sh tests/otr/run.sh '{{ ROUNDS }}'
+
 # The rules of the tree: layers, headers, sizes, lists, units, documents
 tidy: _packages
     cargo test --locked --package snug-tests --test tidy
