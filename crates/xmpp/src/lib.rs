@@ -15,6 +15,7 @@ pub mod jid;
 pub mod negotiate;
 pub mod ns;
 pub mod parser;
+pub mod resume;
 pub mod sasl;
 mod scope;
 pub mod scram;

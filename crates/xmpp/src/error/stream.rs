@@ -1,7 +1,7 @@
 //! Stream errors: RFC 6120 §4.9. They end the stream that gets one.
 //!
 //! Invariant: what is written is one `<error/>` of the streams namespace with
-//! exactly one condition and at most one text.
+//! exactly one condition, at most one text and at most one application condition.
 
 use super::wire_names;
 use crate::element::{Element, Name};
@@ -73,17 +73,25 @@ pub struct StreamError {
     pub condition: StreamCondition,
     /// One English sentence for whoever reads the peer's log.
     pub text: Option<Name>,
+    /// What an extension has to say about it. RFC 6120 §4.9.4
+    pub app: Option<Box<Element>>,
 }
 
 impl StreamError {
     /// An error without text.
     pub const fn new(condition: StreamCondition) -> Self {
-        StreamError { condition, text: None }
+        StreamError { condition, text: None, app: None }
     }
 
     /// The same error with a text.
     pub fn with_text(mut self, text: impl Into<Name>) -> Self {
         self.text = Some(text.into());
+        self
+    }
+
+    /// The same error with an application condition.
+    pub fn with_app(mut self, app: Element) -> Self {
+        self.app = Some(Box::new(app));
         self
     }
 
@@ -95,6 +103,9 @@ impl StreamError {
             let mut child = Element::new("text", ns::STREAM_ERRORS).with_text(&**text);
             child.set_lang("en");
             error.push(child);
+        }
+        if let Some(app) = &self.app {
+            error.push(Element::clone(app));
         }
         error
     }
@@ -120,7 +131,8 @@ impl StreamError {
             error.children().find_map(known).unwrap_or(StreamCondition::UndefinedCondition);
         let text =
             error.child("text", ns::STREAM_ERRORS).map(|text| Cow::Owned(text.text().into_owned()));
-        Some(StreamError { condition, text })
+        let app = error.children().find(|child| child.ns() != ns::STREAM_ERRORS);
+        Some(StreamError { condition, text, app: app.cloned().map(Box::new) })
     }
 }
 
@@ -153,6 +165,14 @@ mod tests {
             "<stream:error><not-well-formed xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
              <text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>a &lt; b</text>\
              </stream:error>"
+        );
+        assert_eq!(StreamError::from_element(&error.to_element()), Some(error));
+        let error = StreamError::new(StreamCondition::UndefinedCondition)
+            .with_app(Element::new("handled-count-too-high", ns::SM).with_attr("h", "8"));
+        assert!(
+            error
+                .to_xml()
+                .ends_with("<handled-count-too-high xmlns='urn:xmpp:sm:3' h='8'/></stream:error>")
         );
         assert_eq!(StreamError::from_element(&error.to_element()), Some(error));
     }

@@ -101,7 +101,11 @@ violations! {
 
 impl From<XmlError> for StreamError {
     fn from(error: XmlError) -> Self {
-        StreamError { condition: error.condition(), text: Some(Cow::Borrowed(error.text())) }
+        StreamError {
+            condition: error.condition(),
+            text: Some(Cow::Borrowed(error.text())),
+            app: None,
+        }
     }
 }
 

@@ -1,15 +1,16 @@
-//! Resource binding, and what old clients ask for behind it.
+//! Resource binding or, instead of it, resuming an earlier session; and what old clients ask for
+//! behind it.
 //!
-//! Spec: RFC 6120 §7; RFC 3921 §3.
+//! Spec: RFC 6120 §7; RFC 3921 §3; XEP-0198 §5.
 //! Invariants: a session has exactly one resource; before it is bound no stanza is served but the
 //! request for it.
 
 use super::context::Context;
-use super::{BINDS_REFUSED_MAX, Output, State, misuse};
+use super::{BINDS_REFUSED_MAX, NotResumed, Output, State, misuse};
 use crate::element::Element;
 use crate::error::{StanzaCondition, StanzaError, StreamCondition, StreamError};
 use crate::jid::{BareJid, Jid};
-use crate::ns;
+use crate::{ns, resume};
 
 /// Evidence of TLS and authentication.
 pub(super) struct LoggedIn {
@@ -29,6 +30,9 @@ impl LoggedIn {
             // RFC 6120 §6.4.6: authentication happens once.
             return Err(StreamError::new(StreamCondition::PolicyViolation)
                 .with_text("TLS and authentication are done"));
+        }
+        if element.ns() == ns::SM {
+            return self.managed(cx, element);
         }
         let Some(bind) = request(element, "bind", ns::BIND) else {
             // RFC 6120 §7.1: no stanza before a resource is bound.
@@ -79,13 +83,61 @@ impl LoggedIn {
         Ok(State::Established)
     }
 
+    /// XEP-0198 before a resource is bound: a session can be resumed, nothing else.
+    fn managed(self, cx: &mut Context, element: &Element) -> Result<State, StreamError> {
+        if element.name() != "resume" {
+            // XEP-0198 §3: stream management begins after binding.
+            return self.fail(cx, StanzaCondition::UnexpectedRequest, None);
+        }
+        let handled = element.attr("h").and_then(resume::parse_count);
+        match (element.attr("previd"), handled) {
+            (Some(previd), Some(handled)) => {
+                cx.put(Output::Resume { previd: previd.to_owned(), handled });
+                Ok(State::AwaitResumed(self))
+            }
+            // XEP-0198 §5: both are required.
+            _ => self.fail(cx, StanzaCondition::BadRequest, None),
+        }
+    }
+
+    /// The caller's answer to [`Output::Resume`].
+    pub(super) fn resumed(
+        self,
+        cx: &mut Context,
+        answer: Result<Jid, NotResumed>,
+    ) -> Result<State, StreamError> {
+        let jid = match answer {
+            Ok(jid) => jid,
+            Err(NotResumed { condition, handled }) => return self.fail(cx, condition, handled),
+        };
+        if !jid.is_full() || jid.to_bare() != self.user {
+            return Err(misuse());
+        }
+        cx.put(Output::Established { jid });
+        Ok(State::Established)
+    }
+
+    fn fail(
+        self,
+        cx: &mut Context,
+        condition: StanzaCondition,
+        handled: Option<u32>,
+    ) -> Result<State, StreamError> {
+        cx.send(&resume::failed(condition, handled));
+        self.count_refusal()
+    }
+
     fn refuse(
-        mut self,
+        self,
         cx: &mut Context,
         id: Option<String>,
         error: &StanzaError,
     ) -> Result<State, StreamError> {
         cx.send(&reply("error", id).with_child(error.to_element()));
+        self.count_refusal()
+    }
+
+    fn count_refusal(mut self) -> Result<State, StreamError> {
         self.refused += 1;
         if self.refused >= BINDS_REFUSED_MAX {
             return Err(StreamError::new(StreamCondition::PolicyViolation)

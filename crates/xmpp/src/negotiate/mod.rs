@@ -2,7 +2,7 @@
 //!
 //! Spec: RFC 6120 §4 (streams), §5 (STARTTLS), §6 (SASL), §7 (resource binding); RFC 7590 §3
 //! (TLS always); RFC 3921 §3 (the session request of old clients); XEP-0368 (direct TLS);
-//! XEP-0440 (types of channel binding).
+//! XEP-0440 (types of channel binding); XEP-0198 §5 (resuming instead of binding).
 //!
 //! [`Negotiator`] is pure: **feed one [`Input`], drain [`Negotiator::poll`] to `None`, carry the
 //! outputs out in their order, only then feed again.** What it waits for is [`Negotiator::wants`];
@@ -26,7 +26,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::element::Element;
-use crate::error::{StanzaError, StreamCondition, StreamError};
+use crate::error::{StanzaCondition, StanzaError, StreamCondition, StreamError};
 use crate::jid::{BareJid, Jid};
 use crate::parser::StreamEvent;
 use crate::sasl::{ChannelBindings, Condition};
@@ -40,7 +40,7 @@ use header::Stage;
 /// Failed log-ins on one stream before it is closed. RFC 6120 §6.4.5: two to five.
 pub const LOG_INS_FAILED_MAX: u32 = 5;
 
-/// Refused bind requests on one stream before it is closed. RFC 6120 §7.7.3: five to ten retries.
+/// Refused requests to bind or resume on one stream before it is closed. RFC 6120 §7.7.3: five to ten retries.
 pub const BINDS_REFUSED_MAX: u32 = 6;
 
 /// What all connections of a server have in common.
@@ -96,6 +96,9 @@ pub enum Input {
     /// Answer to [`Output::LookUp`] or [`Output::CheckPlain`] where it cannot be given:
     /// [`Condition::TemporaryAuthFailure`], [`Condition::AccountDisabled`], ….
     Refused(Condition),
+    /// Answer to [`Output::Resume`]: the full JID of the session, which says `<resumed/>` itself,
+    /// or why not. Where the count was impossible, feed [`Input::Failed`] instead.
+    Resumed(Result<Jid, NotResumed>),
     /// The TLS handshake is done.
     TlsEstablished {
         /// What the connection can be recognised by. Better none on TLS 1.2: clients that ignore
@@ -149,6 +152,13 @@ pub enum Output {
         /// For which hash.
         hash: ScramHash,
     },
+    /// Resume a session and feed [`Input::Resumed`].
+    Resume {
+        /// Its name, as the client gave it.
+        previd: String,
+        /// How many stanzas the client has handled (XEP-0198 §4).
+        handled: u32,
+    },
     /// A new stream follows on this connection (`Parser::restart`).
     RestartParser,
     /// Write this text.
@@ -156,6 +166,15 @@ pub enum Output {
     /// Flush, shake hands as the TLS server on the bare connection, feed
     /// [`Input::TlsEstablished`].
     StartTls,
+}
+
+/// Why a session is not resumed. The client may bind a resource next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotResumed {
+    /// `item-not-found` for what is not, or not any more, a session of this user.
+    pub condition: StanzaCondition,
+    /// How many of the client's stanzas were handled in it, where that is known.
+    pub handled: Option<u32>,
 }
 
 /// A password on its way to be checked; wiped when dropped.
@@ -191,11 +210,14 @@ pub enum Wants {
     Nothing,
     /// [`Input::PlainChecked`] or [`Input::Refused`].
     PlainChecked,
+    /// [`Input::Resumed`].
+    Resumed,
 }
 
 /// Where the negotiation stands. Each variant holds what is proven so far.
 enum State {
     AwaitBound { who: LoggedIn, id: Option<String> },
+    AwaitResumed(LoggedIn),
     Closed,
     Established,
     ExpectBind(LoggedIn),
@@ -244,6 +266,7 @@ impl Negotiator {
     pub fn wants(&self) -> Wants {
         match &self.state {
             State::AwaitBound { .. } => Wants::Bound,
+            State::AwaitResumed(_) => Wants::Resumed,
             State::Closed | State::Established => Wants::Nothing,
             State::ExpectBind(_) | State::ExpectHeader(_) | State::ExpectStartTls => Wants::Event,
             State::ExpectHandshake => Wants::Handshake,
@@ -263,7 +286,8 @@ fn step(state: State, cx: &mut Context, input: Input) -> Result<State, StreamErr
         (State::ExpectHandshake, _) => Err(misuse()),
         (State::LogIn(log_in), input) if log_in.wants() != Wants::Event => log_in.answer(cx, input),
         (State::AwaitBound { who, id }, Input::Bound(answer)) => who.bound(cx, id, answer),
-        (State::AwaitBound { .. }, _) => Err(misuse()),
+        (State::AwaitResumed(who), Input::Resumed(answer)) => who.resumed(cx, answer),
+        (State::AwaitBound { .. } | State::AwaitResumed(_), _) => Err(misuse()),
         // RFC 6120 §4.4: the other side closes, we answer in kind.
         (_, Input::Event { event: StreamEvent::Close, .. }) => Ok(cx.end(None)),
         (State::ExpectHeader(stage), Input::Event { event: StreamEvent::Open(open), .. }) => {

@@ -15,7 +15,8 @@ use std::sync::{Arc, LazyLock};
 
 use xmpp::error::{StanzaCondition, StreamCondition};
 use xmpp::negotiate::{
-    BINDS_REFUSED_MAX, Config, Input, LOG_INS_FAILED_MAX, Negotiator, Output, Transport, Wants,
+    BINDS_REFUSED_MAX, Config, Input, LOG_INS_FAILED_MAX, Negotiator, NotResumed, Output,
+    Transport, Wants,
 };
 use xmpp::parser::{Parser, ParserLimits, StreamEvent};
 use xmpp::sasl::{ChannelBindings, Condition};
@@ -69,6 +70,11 @@ fn outside(byte: u8, asked: Option<&(BareJid, ScramHash)>) -> Option<Input> {
         0x07 => Input::Refused(Condition::TemporaryAuthFailure),
         0x08 => Input::Bound(Ok(jid())),
         0x0b => Input::Bound(Err(StanzaCondition::Conflict.into())),
+        0x0e => Input::Resumed(Ok(jid())),
+        0x0f => Input::Resumed(Err(NotResumed {
+            condition: StanzaCondition::ItemNotFound,
+            handled: None,
+        })),
         0x0c => Input::Failed(StreamCondition::ConnectionTimeout.into()),
         _ => return None,
     })
@@ -185,7 +191,7 @@ impl Stage {
                 assert!(self.tls && self.confirmed && !self.authenticated);
                 self.authenticated = true;
             }
-            Output::Bind { .. } => {
+            Output::Bind { .. } | Output::Resume { .. } => {
                 assert!(self.authenticated && self.session.is_none());
                 self.binds += 1;
                 assert!(self.binds <= BINDS_REFUSED_MAX);

@@ -76,6 +76,11 @@ impl Server {
                     let resource = resource.unwrap_or_else(|| "made-up".to_owned());
                     self.negotiator.feed(Input::Bound(Ok(ann().with_resource(&resource).unwrap())));
                 }
+                Output::Resume { .. } => {
+                    let refused =
+                        NotResumed { condition: StanzaCondition::ItemNotFound, handled: None };
+                    self.negotiator.feed(Input::Resumed(Err(refused)));
+                }
                 Output::Established { jid } => self.session = Some(jid),
                 Output::Close(_) => self.closed = true,
             }

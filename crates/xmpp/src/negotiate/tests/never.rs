@@ -36,6 +36,8 @@ enum Move {
     PlainChecked(bool),
     Refused,
     Bound(bool),
+    Resume,
+    Resumed(bool),
 }
 
 fn moves() -> impl Strategy<Value = Move> {
@@ -72,6 +74,8 @@ fn moves() -> impl Strategy<Value = Move> {
         1 => any::<bool>().prop_map(Move::PlainChecked),
         1 => Just(Move::Refused),
         1 => any::<bool>().prop_map(Move::Bound),
+        1 => Just(Move::Resume),
+        1 => any::<bool>().prop_map(Move::Resumed),
     ]
 }
 
@@ -146,6 +150,11 @@ impl Play {
                 let answer = if fine { Ok(jid) } else { Err(StanzaCondition::Conflict.into()) };
                 self.feed(Input::Bound(answer));
             }
+            Move::Resume => self.feed(stanza(RESUME)),
+            Move::Resumed(true) => {
+                self.feed(Input::Resumed(Ok(ann().with_resource("desk").unwrap())));
+            }
+            Move::Resumed(false) => self.feed(not_resumed()),
         }
     }
 
@@ -155,6 +164,7 @@ impl Play {
             Wants::Nothing => {}
             Wants::Handshake => self.feed(tls()),
             Wants::Bound => self.make(Move::Bound(true)),
+            Wants::Resumed => self.make(Move::Resumed(true)),
             Wants::PlainChecked => self.feed(Input::PlainChecked(password == PASSWORD)),
             Wants::Keys => {
                 let found = Some(keys(ScramHash::Sha1)).filter(|_| self.user_asked == Some(ann()));
@@ -228,7 +238,7 @@ impl Play {
                 assert_eq!(Some(user), self.user_asked);
                 self.authenticated = true;
             }
-            Output::Bind { .. } => {
+            Output::Bind { .. } | Output::Resume { .. } => {
                 assert!(self.authenticated && !self.established);
                 self.binds += 1;
                 assert!(self.binds <= BINDS_REFUSED_MAX);

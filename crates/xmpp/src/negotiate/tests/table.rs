@@ -28,11 +28,13 @@ fn outcome(wanted: Wants, last: &[Output], now: Wants) -> char {
         Some(Output::CheckPlain { .. }) => 'c',
         Some(Output::Bind { .. }) => 'b',
         Some(Output::Established { .. }) => 'e',
+        Some(Output::Resume { .. }) => 'v',
         Some(Output::RestartParser) if text.contains("<success ") => 's',
         Some(Output::RestartParser) if wanted == Wants::Handshake => 'h',
         Some(Output::Send(text)) if text.starts_with("<stream:features") => 'f',
         Some(Output::Send(text)) if text.starts_with("<challenge ") => 'g',
         Some(Output::Send(text)) if text.starts_with("<failure ") => 'a',
+        Some(Output::Send(text)) if text.starts_with("<failed xmlns='urn:xmpp:sm:3'") => 'F',
         Some(Output::Send(text)) if text.starts_with("<iq type='error'") => 'r',
         Some(Output::Send(text)) if text.starts_with("<iq type='result'") => 'R',
         Some(other) => panic!("{other:?}"),
@@ -43,7 +45,7 @@ type Make = fn() -> Vec<Input>;
 type MakeOne = fn() -> Input;
 
 /// The columns.
-const INPUTS: [(&str, MakeOne); 21] = [
+const INPUTS: [(&str, MakeOne); 25] = [
     ("header", || opened(header())),
     ("header of another domain", || {
         opened(StreamOpen { to: Some("away.example".into()), ..header() })
@@ -75,24 +77,29 @@ const INPUTS: [(&str, MakeOne); 21] = [
     ("plain checked", || Input::PlainChecked(true)),
     ("refused", || Input::Refused(Condition::TemporaryAuthFailure)),
     ("bound", || Input::Bound(Ok(Jid::parse("ann@home.example/desk").unwrap()))),
+    ("resume", || stanza(RESUME)),
+    ("resume without a count", || stanza("<resume xmlns='urn:xmpp:sm:3' previd='x'/>")),
+    ("resumed", || Input::Resumed(Ok(Jid::parse("ann@home.example/desk").unwrap()))),
+    ("not resumed", not_resumed),
 ];
 
 /// The rows: how a state is reached, and a letter for each input.
-const STATES: [(&str, Transport, Make, &str); 14] = [
-    ("new, STARTTLS", Transport::StartTls, Vec::new, "fHXXXXXXXXXXXXzDXXXXX"),
-    ("new, direct TLS", Transport::Direct, Vec::new, "mmmmmmmmmmmmmmmmhmmmm"),
-    ("without TLS", Transport::StartTls, || vec![opened(header())], "XXtiPPPNNNNNNNzDXXXXX"),
-    ("shaking hands", Transport::StartTls, handshake, "mmmmmmmmmmmmmmmmhmmmm"),
-    ("with TLS, new", Transport::Direct, || vec![tls()], "fHXXXXXXXXXXXXzDXXXXX"),
-    ("with TLS", Transport::Direct, secured, "XXPPlcgaaUNNNNzDXXXXX"),
-    ("first message awaited", Transport::Direct, chosen, "XXPPaaacaUNNNNzDXXXXX"),
-    ("keys awaited", Transport::Direct, scram, "XXXXXXXXXXXXXXXDXgXaX"),
-    ("check awaited", Transport::Direct, plain, "XXXXXXXXXXXXXXXDXXsaX"),
-    ("proof awaited", Transport::Direct, challenged, "XXPPaaaaaUNNNNzDXXXXX"),
-    ("logged in, new", Transport::Direct, authenticated, "fHXXXXXXXXXXXXzDXXXXX"),
-    ("logged in", Transport::Direct, logged_in, "XXPPPPPPPPbNNNzDXXXXX"),
-    ("resource awaited", Transport::Direct, asked, "XXXXXXXXXXXXXXXDXXXXe"),
-    ("session", Transport::Direct, bound, "XXXXXXXXXXrRXXzDXXXXX"),
+const STATES: [(&str, Transport, Make, &str); 15] = [
+    ("new, STARTTLS", Transport::StartTls, Vec::new, "fHXXXXXXXXXXXXzDXXXXXXXXX"),
+    ("new, direct TLS", Transport::Direct, Vec::new, "mmmmmmmmmmmmmmmmhmmmmmmmm"),
+    ("without TLS", Transport::StartTls, || vec![opened(header())], "XXtiPPPNNNNNNNzDXXXXXNNXX"),
+    ("shaking hands", Transport::StartTls, handshake, "mmmmmmmmmmmmmmmmhmmmmmmmm"),
+    ("with TLS, new", Transport::Direct, || vec![tls()], "fHXXXXXXXXXXXXzDXXXXXXXXX"),
+    ("with TLS", Transport::Direct, secured, "XXPPlcgaaUNNNNzDXXXXXNNXX"),
+    ("first message awaited", Transport::Direct, chosen, "XXPPaaacaUNNNNzDXXXXXNNXX"),
+    ("keys awaited", Transport::Direct, scram, "XXXXXXXXXXXXXXXDXgXaXXXXX"),
+    ("check awaited", Transport::Direct, plain, "XXXXXXXXXXXXXXXDXXsaXXXXX"),
+    ("proof awaited", Transport::Direct, challenged, "XXPPaaaaaUNNNNzDXXXXXNNXX"),
+    ("logged in, new", Transport::Direct, authenticated, "fHXXXXXXXXXXXXzDXXXXXXXXX"),
+    ("logged in", Transport::Direct, logged_in, "XXPPPPPPPPbNNFzDXXXXXvFXX"),
+    ("resource awaited", Transport::Direct, asked, "XXXXXXXXXXXXXXXDXXXXeXXXX"),
+    ("answer awaited", Transport::Direct, resuming, "XXXXXXXXXXXXXXXDXXXXXXXeF"),
+    ("session", Transport::Direct, bound, "XXXXXXXXXXrRXXzDXXXXXXXXX"),
 ];
 
 fn handshake() -> Vec<Input> {
@@ -126,6 +133,10 @@ fn authenticated() -> Vec<Input> {
 
 fn asked() -> Vec<Input> {
     with(logged_in(), stanza(BIND))
+}
+
+fn resuming() -> Vec<Input> {
+    with(logged_in(), stanza(RESUME))
 }
 
 fn bound() -> Vec<Input> {
