@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use xmpp::error::{StanzaCondition, StanzaError};
 use xmpp::jid::BareJid;
-use xmpp::negotiate::{Config, Input, Negotiator, Output, Transport, Wants};
+use xmpp::negotiate::{Config, Input, Negotiator, NotResumed, Output, Transport, Wants};
 use xmpp::parser::{Parser, ParserLimits};
 use xmpp::sasl::{ChannelBindings, Condition};
 use xmpp::scram::ScramHash;
@@ -26,6 +26,7 @@ use crate::limits::{self, LOGIN_TIME_MAX, WRITE_STALL_MAX};
 use crate::listen::Accepted;
 use crate::registry::About;
 use crate::session::Session;
+use crate::session::resume::{Claim, Refusal};
 use crate::{features, io, random, stream};
 
 /// Serves one connection to its end.
@@ -43,7 +44,11 @@ pub async fn serve(daemon: Arc<Daemon>, accepted: Accepted) {
         Ok(None) => {}
         Ok(Some(ready)) => {
             place.logged_in();
-            stream::run(&daemon, ready).await;
+            if let Some(asleep) = stream::run(&daemon, ready).await {
+                // The address may connect again; the session itself still counts.
+                drop(place);
+                asleep.wait(&daemon).await;
+            }
         }
     }
 }
@@ -86,7 +91,7 @@ enum Step {
     Read,
     /// A TLS handshake.
     StartTls,
-    /// The session is bound.
+    /// The session is bound or resumed.
     Done,
     /// The connection is over.
     Close,
@@ -203,6 +208,7 @@ impl Login<'_> {
                     self.user = Some((user, mechanism));
                 }
                 Output::Bind { resource } => self.bind(resource.as_deref()),
+                Output::Resume { previd, handled } => self.resume(&previd, handled),
                 Output::Established { .. } => return Step::Done,
                 Output::Close(error) => {
                     if let Some(error) = error {
@@ -259,16 +265,36 @@ impl Login<'_> {
         self.negotiator.feed(input);
     }
 
+    fn about(&self, mechanism: &'static str) -> About {
+        let since = Now::read().unix;
+        About { address: self.peer, tls: self.tls_version, mechanism, since }
+    }
+
+    /// XEP-0198 §5.
+    fn resume(&mut self, previd: &str, handled: u32) {
+        let resumed = match &self.user {
+            Some((user, mechanism)) => {
+                let claim = Claim { previd, handled };
+                Session::resume(self.daemon, user, claim, self.about(mechanism))
+            }
+            // The negotiator resumes only after it authenticated.
+            None => Err(Refusal::Unknown { handled: None }),
+        };
+        let input = match resumed {
+            Ok(session) => Input::Resumed(Ok(self.session.insert(session).jid.clone())),
+            Err(Refusal::Unknown { handled }) => {
+                let condition = StanzaCondition::ItemNotFound;
+                Input::Resumed(Err(NotResumed { condition, handled }))
+            }
+            Err(Refusal::TooHigh(e)) => Input::Failed(e.to_error()),
+        };
+        self.negotiator.feed(input);
+    }
+
     fn bind(&mut self, resource: Option<&str>) {
         let bound = match &self.user {
             Some((user, mechanism)) => {
-                let about = About {
-                    address: self.peer,
-                    tls: self.tls_version,
-                    mechanism,
-                    since: Now::read().unix,
-                };
-                Session::bind(self.daemon, user, resource, about)
+                Session::bind(self.daemon, user, resource, self.about(mechanism))
             }
             // The negotiator binds only after it authenticated.
             None => Err(StanzaError::new(StanzaCondition::InternalServerError)),

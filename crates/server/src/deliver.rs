@@ -3,14 +3,15 @@
 //! [`route_all`] works through a list: each stanza is decided under the lock of the account it is
 //! for; what that causes elsewhere joins the list. Invariants: one account lock at a time; the
 //! list is finite, because a handler answers a stanza with stanzas of a lower kind (a request
-//! with an answer, a probe with presence) and [`ROUTED_MAX`] stops a mistake of ours.
+//! with an answer, a probe with presence) and [`ROUTED_MAX`] stops a mistake of ours; what a
+//! session leaves behind finds its way before anything newer, since the account stays locked.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use xmpp::element::Element;
 use xmpp::error::{StanzaCondition, StanzaError};
-use xmpp::jid::Jid;
+use xmpp::jid::{BareJid, Jid};
 use xmpp::ns;
 use xmpp::stanza::{IqType, Kind, MessageType, PresenceType, Stanza};
 
@@ -18,10 +19,12 @@ use crate::daemon::{Daemon, Now};
 use crate::durability::Ticket;
 use crate::effect::Effects;
 use crate::features::{self, Cx, Gate, Pick, Target, offline, presence};
-use crate::outbox::{End, Wire};
-use crate::registry::{self, Account};
+use crate::letter::Letter;
+use crate::outbox::End;
+use crate::registry::{self, Account, SessionId};
 use crate::router::{self, Class, Route, Situation};
 use crate::settle::Pending;
+use crate::wire::Wire;
 
 /// Stanzas one input may cause. A roster of the largest size with five devices each stays
 /// below; a loop of ours does not.
@@ -33,20 +36,6 @@ struct Errand {
     now: Now,
     /// It was on its way to a client before, that went away.
     again: bool,
-}
-
-/// Takes `messages` that a client never got to where they go without it. Whoever wanted a copy
-/// has one already.
-pub fn route_again<'a>(
-    daemon: &Arc<Daemon>,
-    now: Now,
-    messages: impl Iterator<Item = &'a Arc<Stanza>>,
-) {
-    let mut caused = VecDeque::new();
-    for message in messages {
-        route_one(daemon, Errand { now, again: true }, Stanza::clone(message), &mut caused);
-    }
-    route_all(daemon, now, caused.into());
 }
 
 /// Takes `stanzas` (each with `from` and `to`) to where they go. Returns the last ticket of what
@@ -111,7 +100,7 @@ fn to_account(
     daemon: &Arc<Daemon>,
     errand: Errand,
     to: &Jid,
-    mut stanza: Stanza,
+    stanza: Stanza,
     list: &mut VecDeque<Stanza>,
 ) -> Ticket {
     let bare = to.to_bare();
@@ -122,18 +111,127 @@ fn to_account(
         return 0;
     }
     let entry = found.unwrap_or_else(|| daemon.registry.entry(&bare));
-    let mut account = registry::lock(&entry);
-    let mut cx = Cx::new(daemon, errand.now, &mut account, None);
-    match features::on_incoming(&mut cx, &mut stanza) {
-        Gate::Open => take_in(&mut cx, errand, to, stanza),
-        Gate::Closed => answer_for_nobody(daemon, &stanza, list),
+    at_account(daemon, errand, &mut registry::lock(&entry), stanza, list)
+}
+
+/// Decides where `stanza`, which is for this account, goes; and then the same for what came back
+/// from sessions that could take no more. That ends, since each time a session is gone.
+fn at_account(
+    daemon: &Daemon,
+    errand: Errand,
+    account: &mut Account,
+    stanza: Stanza,
+    list: &mut VecDeque<Stanza>,
+) -> Ticket {
+    let Errand { now, .. } = errand;
+    let (mut last, refused) = place(daemon, errand, account, stanza, list);
+    let mut back = VecDeque::from([refused]);
+    while let Some(mut refused) = back.pop_front() {
+        if let Some(id) = refused.by.pop() {
+            let letters = depart(daemon, now, account, id, list);
+            back.push_front(refused);
+            for letter in letters.into_iter().rev() {
+                let stanza = again(letter, &account.jid, now);
+                back.push_front(Refused { by: Vec::new(), stanza });
+            }
+        } else if let Some(stanza) = refused.stanza {
+            let errand = Errand { now, again: true };
+            let (ticket, refused) = place(daemon, errand, account, stanza, list);
+            last = last.max(ticket);
+            back.push_front(refused);
+        }
     }
+    last
+}
+
+/// The session `id` ends: those who know of it are told, and what its client never got goes where
+/// it would have gone without this session.
+pub fn leave(
+    daemon: &Daemon,
+    now: Now,
+    account: &mut Account,
+    id: SessionId,
+    list: &mut VecDeque<Stanza>,
+) {
+    let letters = depart(daemon, now, account, id, list);
+    send_again(daemon, now, account, letters, list);
+}
+
+/// Takes `letters`, which an ended session did not bring, to where they go without it.
+pub fn send_again(
+    daemon: &Daemon,
+    now: Now,
+    account: &mut Account,
+    letters: Vec<Arc<Letter>>,
+    list: &mut VecDeque<Stanza>,
+) {
+    for letter in letters {
+        if let Some(stanza) = again(letter, &account.jid, now) {
+            at_account(daemon, Errand { now, again: true }, account, stanza, list);
+        }
+    }
+}
+
+/// The stanza of a letter that no session is left to bring; with its time, if that has passed.
+fn again(letter: Arc<Letter>, owner: &BareJid, now: Now) -> Option<Stanza> {
+    let (stanza, at) = letter.undelivered()?;
+    if at == 0 || at >= now.unix || stanza.kind() != Kind::Message {
+        return Some(stanza);
+    }
+    Stanza::from_element(offline::delayed(owner, &stanza, at)).ok()
+}
+
+/// Takes the session `id` out of its account; gives what its client may not have.
+fn depart(
+    daemon: &Daemon,
+    now: Now,
+    account: &mut Account,
+    id: SessionId,
+    list: &mut VecDeque<Stanza>,
+) -> Vec<Arc<Letter>> {
+    if account.session(id).is_none() {
+        return Vec::new();
+    }
+    let mut cx = Cx::new(daemon, now, account, None);
+    features::on_closed(&mut cx, id);
     let effects = cx.effects;
-    carry_out(daemon, &mut account, effects, 0, list)
+    let at = account.sessions.iter().position(|s| s.id == id);
+    let gone = at.map(|at| account.sessions.remove(at));
+    carry_out(daemon, account, effects, 0, list);
+    gone.map(|gone| gone.outbox.close()).unwrap_or_default()
+}
+
+/// What sessions could not take.
+#[derive(Default)]
+struct Refused {
+    /// Sessions that are over: their clients do not read.
+    by: Vec<SessionId>,
+    /// The stanza, if no session took it.
+    stanza: Option<Stanza>,
+}
+
+fn place(
+    daemon: &Daemon,
+    errand: Errand,
+    account: &mut Account,
+    mut stanza: Stanza,
+    list: &mut VecDeque<Stanza>,
+) -> (Ticket, Refused) {
+    let mut cx = Cx::new(daemon, errand.now, account, None);
+    let refused = match features::on_incoming(&mut cx, &mut stanza) {
+        Gate::Open => take_in(&mut cx, errand, stanza),
+        Gate::Closed => {
+            answer_for_nobody(daemon, &stanza, list);
+            Refused::default()
+        }
+    };
+    let effects = cx.effects;
+    (carry_out(daemon, account, effects, 0, list), refused)
 }
 
 /// Takes `stanza` to where it goes within the account that it is for.
-fn take_in(cx: &mut Cx<'_>, errand: Errand, to: &Jid, stanza: Stanza) {
+fn take_in(cx: &mut Cx<'_>, errand: Errand, stanza: Stanza) -> Refused {
+    let Some(to) = stanza.to().cloned() else { return Refused::default() };
     let situation = Situation {
         account: true,
         full: to.is_full(),
@@ -151,32 +249,59 @@ fn take_in(cx: &mut Cx<'_>, errand: Errand, to: &Jid, stanza: Stanza) {
         }
         Route::Resource => {
             let wanted = to.resource();
-            send_to(cx, errand, stanza, &|s| s.jid.resource() == wanted);
+            return send_to(cx, errand, stanza, &|s| s.jid.resource() == wanted);
         }
-        Route::AllNonNegative => send_to(cx, errand, stanza, &|s| s.priority >= Some(0)),
+        Route::AllNonNegative => return send_to(cx, errand, stanza, &|s| s.priority >= Some(0)),
         Route::MostAvailable => {
             let best = cx.account.available().filter_map(|s| s.priority).max();
-            send_to(cx, errand, stanza, &|s| s.priority == best);
+            return send_to(cx, errand, stanza, &|s| s.priority == best);
         }
     }
+    Refused::default()
 }
 
-/// Writes `stanza` once and queues it for the sessions that `pick` chooses. A message that none
-/// of them takes, since there is none or its client does not read, is kept.
-fn send_to(cx: &mut Cx<'_>, errand: Errand, stanza: Stanza, pick: &Pick<'_>) {
+/// Writes `stanza` once and queues it for the sessions that `pick` chooses; if there is none, a
+/// message is kept. Gives back the sessions whose clients do not read any more, and the stanza if
+/// nobody else took it.
+fn send_to(cx: &mut Cx<'_>, errand: Errand, stanza: Stanza, pick: &Pick<'_>) -> Refused {
     announce(cx, errand, &stanza, pick);
-    let wire = Wire::of(stanza);
+    let wire = Wire::at(stanza, cx.now.unix);
+    let mut late = None;
     let mut taken = false;
+    let mut by = Vec::new();
     for session in cx.account.sessions.iter().filter(|s| pick(s)) {
+        let wire = match &wire.letter {
+            // Who comes back for it wants to know when it was sent.
+            Some(letter) if session.outbox.is_asleep() => {
+                late.get_or_insert_with(|| stamped(cx, &wire, letter.stanza()))
+            }
+            _ => &wire,
+        };
         if session.outbox.push(wire.clone()) {
             taken = true;
         } else {
             cx.daemon.counters.add("outbox", "refused");
+            by.push(session.id);
         }
     }
-    if let (false, Some(message)) = (taken, &wire.message) {
-        keep(cx, message);
+    drop(late);
+    let left = if taken { None } else { wire.letter.and_then(Letter::undelivered) };
+    let stanza = left.map(|(stanza, _)| stanza);
+    match stanza {
+        Some(message) if by.is_empty() && message.kind() == Kind::Message => {
+            keep(cx, &message);
+            Refused::default()
+        }
+        stanza => Refused { by, stanza },
     }
+}
+
+/// `wire` with the time of this moment, if it brings a message.
+fn stamped(cx: &Cx<'_>, wire: &Wire, stanza: &Stanza) -> Wire {
+    if stanza.kind() != Kind::Message {
+        return wire.clone();
+    }
+    wire.reworded(&offline::delayed(&cx.account.jid, stanza, cx.now.unix))
 }
 
 /// Lets the features know to whom `stanza` goes.
@@ -268,8 +393,6 @@ fn bounce(
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, SocketAddr};
-
-    use xmpp::jid::BareJid;
 
     use super::*;
     use crate::registry::About;

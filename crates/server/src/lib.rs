@@ -17,7 +17,9 @@ pub mod effect;
 pub mod features;
 pub mod flow;
 pub mod io;
+pub mod letter;
 pub mod limits;
+pub mod line;
 pub mod listen;
 pub mod local_ca;
 pub mod outbox;
@@ -30,6 +32,7 @@ pub mod session;
 pub mod settings;
 pub mod settle;
 pub mod tls;
+pub mod wire;
 
 pub mod stream;
 

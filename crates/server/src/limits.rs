@@ -22,6 +22,34 @@ pub const WAITING_BYTES_MAX: usize = 64 * 1024;
 /// Bytes waiting for one client; bounds what a client that never reads costs the board.
 pub const OUTBOX_BYTES_MAX: usize = 1024 * 1024;
 
+/// Stanzas that a session with stream management (XEP-0198) may hold: those waiting, as many as
+/// without, and as many again that were sent and not acknowledged. A family's evening fits while
+/// the phone is in a tunnel; beyond it the session ends and messages go where they go without it.
+pub const MANAGED_STANZAS_MAX: usize = 2 * OUTBOX_STANZAS_MAX;
+
+/// Bytes of the same.
+pub const MANAGED_BYTES_MAX: usize = 2 * OUTBOX_BYTES_MAX;
+
+/// Stanzas sent to a client before an acknowledgement is requested. Low enough that a lost
+/// connection costs little to repeat, high enough that requests cost next to nothing.
+pub const ACK_REQUEST_EVERY: usize = 16;
+
+/// Silence after which an acknowledgement is requested of the few that came before. Short enough
+/// that a phone's radio is still awake from them.
+pub const ACK_REQUEST_SILENCE: Duration = Duration::from_secs(1);
+
+/// Longest wait for a client that lost its connection to resume its session: a lift, a tunnel, a
+/// router that restarts. Until then the person looks present, and messages wait for that device.
+pub const RESUME_TIME_MAX: Duration = Duration::from_secs(600);
+
+/// Sessions that ended of which it is remembered how much was handled, so that a client that comes
+/// too late does not send everything again. About 100 bytes each; the oldest are forgotten.
+pub const ENDED_REMEMBERED_MAX: usize = 1_024;
+
+/// Time that clients get at a stop to acknowledge what they were sent last; what they do not is
+/// kept, and they may get it twice.
+pub const LAST_ACKS_TIME_MAX: Duration = Duration::from_secs(2);
+
 /// What a client's stanza may be once it is logged in; before, `ParserLimits::STRANGER` holds.
 /// A tree takes up to four times its bytes on the wire, more is a trick.
 #[must_use]
@@ -215,3 +243,5 @@ const _: () = assert!(WAITING_BYTES_MAX < OUTBOX_BYTES_MAX);
 const _: () = assert!(VCARD_BYTES_MAX < OUTBOX_BYTES_MAX / 2);
 const _: () = assert!(ParserLimits::STRANGER.stanza_bytes < OUTBOX_BYTES_MAX);
 const _: () = assert!(INPUT_BURST_BYTES as usize >= OUTBOX_BYTES_MAX);
+const _: () = assert!(ACK_REQUEST_EVERY < MANAGED_STANZAS_MAX);
+const _: () = assert!(LAST_ACKS_TIME_MAX.as_secs() < SHUTDOWN_TIME_MAX.as_secs());

@@ -1,68 +1,38 @@
-//! What waits to be written to one client.
+//! What waits to be written to one client, and what was written and not acknowledged.
 //!
-//! Two queues: `ready` may go out at once; `held` are words about the account's own state (IQ
-//! results, roster pushes) that wait until the write they report is durable, in order. Messages
-//! from others never wait for the disk.
+//! `ready` may go out at once; `held` are words about the account's own state (IQ results,
+//! roster pushes) that wait until the write they report is durable, in order. Messages from
+//! others never wait for the disk. With stream management (XEP-0198) what went out stays in
+//! `sent` until the client acknowledges it; on a resumed stream it goes out again, first.
 //!
-//! While the client is inactive (XEP-0352), what may wait of `ready` waits in a third.
+//! While the client is inactive (XEP-0352), or has lost its connection, what may wait of `ready`
+//! waits apart, of each subject the last.
 //!
 //! Invariants: all queues together hold at most [`OUTBOX_STANZAS_MAX`] entries and
-//! [`OUTBOX_BYTES_MAX`] bytes; past that the outbox is closed with `overflowed`, and what it
-//! held of messages comes back from [`Outbox::close`], so that no message is lost silently.
+//! [`OUTBOX_BYTES_MAX`] bytes, with stream management [`MANAGED_STANZAS_MAX`] and
+//! [`MANAGED_BYTES_MAX`]; past that the outbox is over, and what it held of letters comes back
+//! from [`Outbox::close`], so that nothing is lost silently.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use xmpp::element::Element;
-use xmpp::error::StreamError;
-use xmpp::stanza::Stanza;
+use xmpp::error::{StreamCondition, StreamError};
+use xmpp::ns;
+use xmpp::resume::{self, Sent, TooHigh};
 
 use crate::durability::{Durability, Ticket};
-use crate::features::csi::{self, Subject, Waiting};
-use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_STANZAS_MAX};
+use crate::features::csi::Waiting;
+use crate::letter::Letter;
+use crate::limits::{
+    ACK_REQUEST_EVERY, MANAGED_BYTES_MAX, MANAGED_STANZAS_MAX, OUTBOX_BYTES_MAX, OUTBOX_STANZAS_MAX,
+};
+use crate::line::Line;
+use crate::wire::{Role, Wire};
 
 /// Entries of queue memory that an idle session may keep.
 const QUEUE_KEPT: usize = 8;
-
-/// One stanza on its way out.
-#[derive(Clone, Debug)]
-pub struct Wire {
-    /// The stanza as XML.
-    pub xml: Arc<str>,
-    /// The message itself, to be delivered elsewhere if this client goes away first.
-    pub message: Option<Arc<Stanza>>,
-    /// For a message kept while the person was away: its key, to be deleted once written.
-    pub kept: Option<u64>,
-    /// What it is about, if it may wait while the client is inactive.
-    pub subject: Option<Subject>,
-}
-
-impl Wire {
-    /// `stanza` as it goes to a client; a message can be taken back from the outbox.
-    #[must_use]
-    pub fn of(stanza: Stanza) -> Self {
-        let xml = stanza.element().to_xml(xmpp::ns::CLIENT).into();
-        let subject = csi::subject_of(&stanza);
-        let rescue = stanza.kind() == xmpp::stanza::Kind::Message && !stanza.is_error();
-        Self { xml, message: rescue.then(|| Arc::new(stanza)), kept: None, subject }
-    }
-
-    /// A copy for this client alone, of a message that is about `subject`: it is delivered nowhere
-    /// else if the client goes away.
-    #[must_use]
-    pub fn copy(message: &Element, subject: Option<Subject>) -> Self {
-        let xml = message.to_xml(xmpp::ns::CLIENT).into();
-        Self { xml, message: None, kept: None, subject }
-    }
-
-    /// A message that the store keeps under `key` until it is written to the client.
-    #[must_use]
-    pub fn kept(stanza: &Stanza, key: u64) -> Self {
-        let xml = stanza.element().to_xml(xmpp::ns::CLIENT).into();
-        Self { xml, message: None, kept: Some(key), subject: None }
-    }
-}
 
 #[derive(Debug)]
 struct Held {
@@ -72,13 +42,29 @@ struct Held {
     instead: Option<Wire>,
 }
 
+/// What a resumed stream begins with, once the ticket is settled: then come the stanzas that were
+/// not acknowledged.
+#[derive(Debug)]
+struct Greeting {
+    ticket: Ticket,
+    xml: String,
+}
+
 #[derive(Debug, Default)]
 struct Queues {
     ready: VecDeque<Wire>,
     held: VecDeque<Held>,
     /// What waits for the client to become active; `None` = it is.
     waiting: Option<Box<Waiting>>,
+    /// With stream management: what went out and is not acknowledged.
+    sent: Option<Box<Sent<Wire>>>,
+    greeting: Option<Box<Greeting>>,
+    /// Letters whose writing failed half-way.
+    unwritten: Vec<Arc<Letter>>,
+    /// Of the XML in all of these.
     bytes: usize,
+    /// Is an acknowledgement to be requested now?
+    ask: bool,
     /// Why the session must end; set once.
     end: Option<End>,
     closed: bool,
@@ -98,6 +84,10 @@ pub enum End {
 pub struct Outbox {
     queues: Mutex<Queues>,
     wake: Notify,
+    /// What this connection has handled.
+    pub line: Line,
+    /// Nobody is connected; somebody may come back for it.
+    asleep: AtomicBool,
 }
 
 impl Outbox {
@@ -134,6 +124,12 @@ impl Outbox {
         self.wake.notify_one();
     }
 
+    /// Queues `wire` to go out once `ticket` is settled either way, in order with what is held.
+    pub fn push_settled(&self, ticket: Ticket, wire: Wire) {
+        let same = wire.clone();
+        self.push_held(ticket, wire, Some(same));
+    }
+
     /// Tells the session task to end the stream.
     pub fn end(&self, end: End) {
         let mut queues = self.lock();
@@ -149,38 +145,53 @@ impl Outbox {
 
     /// The client is active, or its stream ends: nothing waits any more.
     pub fn rouse(&self) {
-        let mut queues = self.lock();
-        if let Some(mut waiting) = queues.waiting.take() {
-            queues.ready.extend(waiting.take());
-        }
-        drop(queues);
+        self.lock().rouse();
         self.wake.notify_one();
     }
 
     /// Moves all that may go out into `out`.
     pub fn drain(&self, durability: &Durability, out: &mut String) -> Drained {
         let mut queues = self.lock();
-        while let Some(held) = queues.held.pop_front() {
-            if !durability.is_settled(held.ticket) {
-                queues.held.push_front(held);
-                break;
-            }
-            let wire = if durability.failed(held.ticket) { held.instead } else { Some(held.wire) };
-            wire.into_iter().for_each(|wire| queues.line_up(wire));
+        let mut drained = Drained { end: queues.end.clone(), ..Drained::default() };
+        if !queues.greet(durability, out) {
+            // Nothing may come before it.
+            drained.held = true;
+            return drained;
         }
-        let (mut kept, mut messages) = (Vec::new(), Vec::new());
+        queues.release(durability);
         while let Some(wire) = queues.ready.pop_front() {
             out.push_str(&wire.xml);
-            kept.extend(wire.kept);
-            messages.extend(wire.message);
+            match (&mut queues.sent, wire.role) {
+                (Some(sent), Role::Stanza) => sent.push(wire),
+                (_, role) => {
+                    queues.bytes -= wire.xml.len();
+                    if role == Role::Enabled {
+                        queues.sent = Some(Box::default());
+                    }
+                    drained.kept.extend(wire.kept);
+                    drained.letters.extend(wire.letter);
+                }
+            }
         }
-        let held: usize = queues.held.iter().map(|h| h.wire.xml.len()).sum();
-        queues.bytes = held + queues.waiting.as_ref().map_or(0, |waiting| waiting.bytes());
+        drained.asked = queues.request(out);
+        drained.unasked = queues.sent.as_ref().is_some_and(|sent| sent.unasked() > 0);
+        drained.held = !queues.held.is_empty();
         // An idle session keeps no queue memory.
         if queues.ready.capacity() > QUEUE_KEPT {
             queues.ready = VecDeque::new();
         }
-        Drained { end: queues.end.clone(), held: !queues.held.is_empty(), kept, messages }
+        drained
+    }
+
+    /// Requests an acknowledgement with what goes out next.
+    pub fn ask(&self) {
+        self.lock().ask = true;
+    }
+
+    /// The client says how many stanzas it has handled. Gives the keys of the kept messages among
+    /// what that acknowledges; `None` without stream management.
+    pub fn acknowledge(&self, handled: u32) -> Option<Result<Vec<u64>, TooHigh>> {
+        self.lock().acknowledge(handled)
     }
 
     /// Waits until there may be something to do.
@@ -194,19 +205,81 @@ impl Outbox {
         matches!(self.lock().end, Some(End::Overflowed))
     }
 
-    /// Closes for good and gives back the messages that did not go out.
-    pub fn close(&self) -> Vec<Arc<Stanza>> {
+    /// Is the session over, or told to end?
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let queues = self.lock();
+        queues.closed || queues.end.is_some()
+    }
+
+    /// The connection is lost. `true` if the client can come back for what is here.
+    #[must_use]
+    pub fn fall_asleep(&self) -> bool {
+        let mut queues = self.lock();
+        let may = queues.sent.is_some() && !queues.closed && queues.end.is_none();
+        if may {
+            queues.waiting.get_or_insert_default();
+        }
+        drop(queues);
+        self.asleep.store(may, Ordering::Relaxed);
+        may
+    }
+
+    /// Is nobody connected, while somebody may come back?
+    #[must_use]
+    pub fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed)
+    }
+
+    /// Hands all that is here to another connection, whose client has handled `handled` stanzas;
+    /// this outbox is over, with `conflict`. `None` if there is nothing to go on with.
+    pub fn hand_over(&self, handled: u32) -> Option<Result<HandedOver, TooHigh>> {
+        let mut queues = self.lock();
+        if queues.closed || queues.end.is_some() {
+            return None;
+        }
+        let kept = match queues.acknowledge(handled)? {
+            Ok(kept) => kept,
+            Err(e) => return Some(Err(e)),
+        };
+        let over = Queues {
+            closed: true,
+            end: Some(End::Error(StreamError::new(StreamCondition::Conflict))),
+            ..Queues::default()
+        };
+        let mut taken = std::mem::replace(&mut *queues, over);
+        drop(queues);
+        self.wake.notify_one();
+        taken.rouse();
+        if let Some(sent) = &mut taken.sent {
+            sent.forget_asking();
+        }
+        // What the client has after all should not stay in memory for long.
+        taken.ask = true;
+        Some(Ok(HandedOver { queues: taken, line: self.line.take_over(), kept }))
+    }
+
+    /// Letters whose writing failed: some may have reached the client, none surely. Twice is
+    /// better than never.
+    pub fn not_written(&self, letters: Vec<Arc<Letter>>) {
+        self.lock().unwritten.extend(letters);
+    }
+
+    /// Closes for good and gives back, in order, the letters that the client may not have.
+    pub fn close(&self) -> Vec<Arc<Letter>> {
         let mut queues = self.lock();
         queues.closed = true;
+        let unwritten = std::mem::take(&mut queues.unwritten);
+        let sent = queues.sent.take();
         let ready = std::mem::take(&mut queues.ready);
         let held = std::mem::take(&mut queues.held);
         let waiting = queues.waiting.take().map(|mut waiting| waiting.take()).unwrap_or_default();
-        ready
-            .into_iter()
-            .chain(waiting)
-            .chain(held.into_iter().map(|h| h.wire))
-            .filter_map(|w| w.message)
-            .collect()
+        drop(queues);
+        self.wake.notify_one();
+        let wires = sent.into_iter().flat_map(|sent| sent.into_rest());
+        let wires = wires.chain(ready).chain(waiting);
+        let wires = wires.chain(held.into_iter().map(|h| h.wire));
+        unwritten.into_iter().chain(wires.filter_map(|w| w.letter)).collect()
     }
 }
 
@@ -220,9 +293,17 @@ impl Queues {
                 self.ready.extend(waiting.take());
             }
         } else {
-            // It takes along what came before.
-            self.ready.extend(waiting.take());
+            // A stanza takes along what came before; an acknowledgement is nobody's news.
+            if wire.role == Role::Stanza {
+                self.ready.extend(waiting.take());
+            }
             self.ready.push_back(wire);
+        }
+    }
+
+    fn rouse(&mut self) {
+        if let Some(mut waiting) = self.waiting.take() {
+            self.ready.extend(waiting.take());
         }
     }
 
@@ -231,33 +312,129 @@ impl Queues {
         if self.closed || matches!(self.end, Some(End::Overflowed)) {
             return false;
         }
+        let (stanzas_max, bytes_max, sent) = match &self.sent {
+            Some(sent) => (MANAGED_STANZAS_MAX, MANAGED_BYTES_MAX, sent.len()),
+            None => (OUTBOX_STANZAS_MAX, OUTBOX_BYTES_MAX, 0),
+        };
         let waiting = self.waiting.as_ref().map_or(0, |waiting| waiting.len());
-        let stanzas = self.ready.len() + self.held.len() + waiting;
-        if stanzas >= OUTBOX_STANZAS_MAX || self.bytes + wire.xml.len() > OUTBOX_BYTES_MAX {
+        let stanzas = self.ready.len() + self.held.len() + waiting + sent;
+        if stanzas >= stanzas_max || self.bytes + wire.xml.len() > bytes_max {
             self.end.get_or_insert(End::Overflowed);
             return false;
         }
         self.bytes += wire.xml.len();
         true
     }
+
+    /// Begins a resumed stream. `false` if that must wait.
+    fn greet(&mut self, durability: &Durability, out: &mut String) -> bool {
+        let Some(greeting) = self.greeting.take() else { return true };
+        if !durability.is_settled(greeting.ticket) {
+            self.greeting = Some(greeting);
+            return false;
+        }
+        out.push_str(&greeting.xml);
+        for wire in self.sent.iter().flat_map(|sent| sent.rest()) {
+            out.push_str(&wire.xml);
+        }
+        true
+    }
+
+    /// Makes ready what was held and is settled.
+    fn release(&mut self, durability: &Durability) {
+        while let Some(held) = self.held.pop_front() {
+            if !durability.is_settled(held.ticket) {
+                self.held.push_front(held);
+                break;
+            }
+            let wire = if durability.failed(held.ticket) {
+                self.bytes -= held.wire.xml.len();
+                self.bytes += held.instead.as_ref().map_or(0, |wire| wire.xml.len());
+                held.instead
+            } else {
+                Some(held.wire)
+            };
+            wire.into_iter().for_each(|wire| self.line_up(wire));
+        }
+    }
+
+    /// Requests an acknowledgement if it is time.
+    fn request(&mut self, out: &mut String) -> bool {
+        let Some(sent) = &mut self.sent else { return false };
+        let wanted = std::mem::take(&mut self.ask) && sent.unasked() > 0;
+        if !wanted && sent.unasked() < ACK_REQUEST_EVERY {
+            return false;
+        }
+        sent.ask();
+        resume::request().write(out, ns::CLIENT);
+        true
+    }
+
+    fn acknowledge(&mut self, handled: u32) -> Option<Result<Vec<u64>, TooHigh>> {
+        let wires = match self.sent.as_mut()?.acknowledge(handled) {
+            Ok(wires) => wires,
+            Err(e) => return Some(Err(e)),
+        };
+        let mut kept = Vec::new();
+        for wire in wires {
+            self.bytes -= wire.xml.len();
+            kept.extend(wire.kept);
+            if let Some(letter) = wire.letter {
+                letter.arrived();
+            }
+        }
+        Some(Ok(kept))
+    }
+}
+
+/// What one outbox left to the next.
+#[derive(Debug)]
+pub struct HandedOver {
+    queues: Queues,
+    line: Line,
+    kept: Vec<u64>,
+}
+
+impl HandedOver {
+    /// Keys of the kept messages that the client has.
+    #[must_use]
+    pub fn kept(&self) -> &[u64] {
+        &self.kept
+    }
+
+    /// The outbox of the new connection. It begins with `<resumed/>` of the session `previd`, once
+    /// what that counts is durable, then says again what was not acknowledged.
+    #[must_use]
+    pub fn resume(mut self, previd: &str) -> Outbox {
+        let xml = resume::resumed(previd, self.line.handled()).to_xml(ns::CLIENT);
+        let ticket = self.line.unsettled();
+        self.queues.greeting = Some(Box::new(Greeting { ticket, xml }));
+        Outbox { queues: Mutex::new(self.queues), line: self.line, ..Outbox::default() }
+    }
 }
 
 /// What [`Outbox::drain`] found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Drained {
     /// Why the session must end, if it must.
     pub end: Option<End>,
     /// Is something waiting for the disk?
     pub held: bool,
-    /// Keys of the kept messages among what was moved.
+    /// Keys of the kept messages among what was moved and needs no acknowledgement.
     pub kept: Vec<u64>,
-    /// The other messages among it, to be rescued if the write fails.
-    pub messages: Vec<Arc<Stanza>>,
+    /// The letters among it, to be rescued if the write fails.
+    pub letters: Vec<Arc<Letter>>,
+    /// Does it hold a request for an acknowledgement?
+    pub asked: bool,
+    /// Is something not acknowledged for which no request went out?
+    pub unasked: bool,
 }
 
 #[cfg(test)]
 mod tests {
     use store::{Batch, Table};
+    use xmpp::element::Element;
+    use xmpp::stanza::Stanza;
 
     use super::*;
     use crate::limits::{WAITING_BYTES_MAX, WAITING_STANZAS_MAX};
@@ -266,7 +443,7 @@ mod tests {
     const WORDS: Table<String, String> = Table::new("words");
 
     fn wire(xml: &str) -> Wire {
-        Wire { xml: xml.into(), message: None, kept: None, subject: None }
+        Wire { xml: xml.into(), letter: None, kept: None, subject: None, role: Role::Stanza }
     }
 
     fn message(body: &str) -> Wire {
@@ -330,6 +507,112 @@ mod tests {
         assert!(outbox.push(wire(&large)));
         assert!(outbox.push(wire(&large)));
         assert!(!outbox.push(wire("y")));
+    }
+
+    fn managed() -> (testing::TempDir, Durability, Outbox) {
+        let (dir, store) = testing::store(&["words"]);
+        let (durability, outbox) = (Durability::new(store), Outbox::default());
+        let enabled = Element::new("enabled", ns::SM);
+        outbox.push(wire("<before/>"));
+        outbox.push(Wire::enabled(&enabled));
+        outbox.push(wire("<one/>"));
+        outbox.push(message("two"));
+        outbox.push(Wire::nonza(&resume::answer(3)));
+        let enabled = enabled.to_xml("");
+        let begin = format!("<before/>{enabled}<one/>");
+        assert!(drained(&outbox, &durability).starts_with(&begin));
+        (dir, durability, outbox)
+    }
+
+    #[test]
+    fn stanzas_behind_enabled_stay_until_they_are_acknowledged() {
+        let (_dir, _durability, outbox) = managed();
+        let kept = outbox.acknowledge(1).unwrap().unwrap();
+        assert!(kept.is_empty());
+        assert_eq!(outbox.acknowledge(3), Some(Err(TooHigh { handled: 3, sent: 2 })));
+        assert_eq!(outbox.close().len(), 1, "the message, which nobody acknowledged");
+        assert_eq!(Outbox::default().acknowledge(0), None);
+    }
+
+    #[test]
+    fn nothing_of_an_acknowledged_letter_comes_back() {
+        let (_dir, _durability, outbox) = managed();
+        outbox.acknowledge(2).unwrap().unwrap();
+        assert!(outbox.close().is_empty());
+        assert_eq!(outbox.lock().bytes, 0);
+    }
+
+    #[test]
+    fn a_resumed_stream_waits_greets_and_says_the_rest_again() {
+        let (_dir, durability, outbox) = managed();
+        outbox.push(wire("<three/>"));
+        for _ in 0..9 {
+            outbox.line.begin().unwrap();
+        }
+        outbox.line.caused(1);
+        let handed = outbox.hand_over(1).unwrap().unwrap();
+        assert!(outbox.is_over() && !outbox.push(wire("<lost/>")));
+        assert!(outbox.hand_over(1).is_none(), "there is nothing left to hand over");
+        assert!(outbox.line.begin().is_err(), "it handles nothing any more");
+        let next = handed.resume("x");
+        let mut out = String::new();
+        assert!(next.drain(&durability, &mut out).held, "not before what it says is durable");
+        assert_eq!(out, "");
+        let mut batch = Batch::new();
+        batch.put(&WORDS, "a", &"1".to_owned());
+        let ticket = durability.commit(batch);
+        while !durability.is_settled(ticket) {
+            std::thread::yield_now();
+        }
+        let said = drained(&next, &durability);
+        let ends = [
+            "<resumed xmlns='urn:xmpp:sm:3' previd='x' h='9'/><message ",
+            "</message><three/><r xmlns='urn:xmpp:sm:3'/>",
+        ];
+        assert!(said.starts_with(ends[0]) && said.ends_with(ends[1]), "{said}");
+        assert_eq!(next.acknowledge(3), Some(Ok(vec![])));
+        assert_eq!(next.lock().bytes, 0);
+    }
+
+    #[test]
+    fn an_impossible_count_does_not_take_a_session_over() {
+        let (_dir, _durability, outbox) = managed();
+        assert_eq!(outbox.hand_over(3).unwrap().unwrap_err(), TooHigh { handled: 3, sent: 2 });
+        assert!(!outbox.is_over());
+        outbox.end(End::Overflowed);
+        assert!(outbox.hand_over(1).is_none(), "what ends cannot be resumed");
+    }
+
+    #[test]
+    fn acknowledgements_are_requested_after_so_many() {
+        let (_dir, durability, outbox) = managed();
+        let request = "<r xmlns='urn:xmpp:sm:3'/>";
+        for _ in 3..ACK_REQUEST_EVERY {
+            outbox.push(wire("<x/>"));
+        }
+        assert!(!drained(&outbox, &durability).contains(request));
+        outbox.push(wire("<x/>"));
+        assert!(drained(&outbox, &durability).ends_with(request));
+        outbox.ask();
+        assert_eq!(drained(&outbox, &durability), "", "the request is under way");
+        outbox.push(wire("<x/>"));
+        let mut out = String::new();
+        let drained = outbox.drain(&durability, &mut out);
+        assert!(drained.unasked && !drained.asked, "{out}");
+        outbox.ask();
+        assert!(outbox.drain(&durability, &mut out).asked);
+    }
+
+    #[test]
+    fn what_a_managed_session_holds_is_bounded() {
+        let (_dir, durability, outbox) = managed();
+        let mut taken = 2;
+        while outbox.push(message("x")) {
+            taken += 1;
+            drained(&outbox, &durability);
+        }
+        assert_eq!(taken, MANAGED_STANZAS_MAX);
+        assert!(outbox.overflowed() && !outbox.fall_asleep());
     }
 
     fn presence(resource: usize, status: &str) -> Wire {
@@ -417,5 +700,18 @@ mod tests {
         outbox.rest();
         outbox.push(typing());
         assert_eq!(outbox.close().len(), 1);
+    }
+
+    #[test]
+    fn presence_does_not_pile_up_for_who_sleeps() {
+        let (_dir, durability, outbox) = managed();
+        assert!(outbox.fall_asleep());
+        for n in 0..3 * MANAGED_STANZAS_MAX {
+            assert!(outbox.push(presence(n % 5, "there")));
+        }
+        let next = outbox.hand_over(2).unwrap().unwrap().resume("x");
+        assert_eq!(drained(&next, &durability).matches("<presence").count(), 5);
+        assert_eq!(next.acknowledge(7), Some(Ok(vec![])));
+        assert_eq!(next.lock().bytes, 0);
     }
 }

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use xmpp::jid::{BareJid, Jid};
 use xmpp::stanza::Stanza;
 
+use crate::features::stream_management::Ended;
 use crate::outbox::Outbox;
 
 /// Names a session for the life of the daemon; never used twice.
@@ -130,6 +131,8 @@ pub fn lock(entry: &Entry) -> MutexGuard<'_, Account> {
 /// All entries.
 #[derive(Debug, Default)]
 pub struct Registry {
+    /// What is remembered of resumable sessions that ended.
+    pub ended: Ended,
     accounts: RwLock<HashMap<BareJid, Entry>>,
 }
 

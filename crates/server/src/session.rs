@@ -1,7 +1,8 @@
 //! A session: a client with a bound resource, from binding to its end, and what happens to the
 //! stanzas it sends.
 //!
-//! Spec: RFC 6120 §7 (binding), §8.1 (addresses), §10 (processing); RFC 6121 §8.2–8.4.
+//! Spec: RFC 6120 §7 (binding), §8.1 (addresses), §10 (processing); RFC 6121 §8.2–8.4; resuming
+//! (XEP-0198) is in `session/resume.rs`.
 //! Invariants: `from` of every stanza is the session's own full JID; stanzas of one session are
 //! handled in the order they came (RFC 6120 §10.1); a reply is held until all that the session
 //! caused before is durable, so a reply acknowledges everything before it.
@@ -19,11 +20,15 @@ use crate::daemon::{Daemon, Now};
 use crate::deliver;
 use crate::durability::Ticket;
 use crate::features::{self, Cx, Target, offline, presence, subscription};
+use crate::letter::Letter;
 use crate::outbox::{End, Outbox};
 use crate::registry::{self, About, Bound, Entry, SessionId, Slots};
+use crate::wire::Wire;
+
+pub mod resume;
 
 /// A bound session as its connection holds it. Dropping it ends the session, also when the
-/// connection's task panics.
+/// connection's task panics, unless another connection has taken the session over.
 pub struct Session {
     daemon: Arc<Daemon>,
     entry: Entry,
@@ -36,8 +41,6 @@ pub struct Session {
     pub outbox: Arc<Outbox>,
     /// Last ticket of what the session's own stanzas caused.
     unsettled: Ticket,
-    /// Messages that may not have reached the client.
-    unwritten: Vec<Arc<Stanza>>,
 }
 
 impl Session {
@@ -83,8 +86,9 @@ impl Session {
                 if let Some(session) = account.session(old) {
                     session.outbox.end(End::Error(StreamError::new(StreamCondition::Conflict)));
                 }
-                leave(daemon, &mut account, old, now, &mut list);
+                deliver::leave(daemon, now, &mut account, old, &mut list);
             }
+            make_room(daemon, now, &mut account, &mut list);
             if account.sessions.len() >= daemon.config.limits.sessions_per_account as usize {
                 return Err(StanzaError::new(StanzaCondition::ResourceConstraint)
                     .with_text("Too many devices are connected; disconnect one first."));
@@ -102,8 +106,7 @@ impl Session {
         deliver::route_all(daemon, Now::read(), list.into());
         let bare = user.clone();
         let daemon = Arc::clone(daemon);
-        let unwritten = Vec::new();
-        Ok(Self { daemon, entry, id, jid, bare, outbox, unsettled: 0, unwritten })
+        Ok(Self { daemon, entry, id, jid, bare, outbox, unsettled: 0 })
     }
 
     /// Handles a stanza that the client sent.
@@ -111,6 +114,13 @@ impl Session {
     /// # Errors
     /// The stream error that ends the session.
     pub fn handle(&mut self, now: Now, element: Element) -> Result<(), StreamError> {
+        self.outbox.line.begin()?;
+        let taken = self.take(now, element);
+        self.outbox.line.caused(self.unsettled);
+        taken
+    }
+
+    fn take(&mut self, now: Now, element: Element) -> Result<(), StreamError> {
         // A session request or second bind that comes after the negotiation.
         if let Some(answer) = xmpp::negotiate::late_request(&element) {
             self.say_element(answer);
@@ -157,8 +167,10 @@ impl Session {
     /// Handles an element of this session's stream that is no stanza.
     ///
     /// # Errors
-    /// The stream error that ends the session if no feature knows it.
+    /// The stream error that ends the session, if no feature knows it or another connection has the
+    /// session.
     pub fn handle_nonza(&mut self, now: Now, element: &Element) -> Result<(), StreamError> {
+        self.outbox.line.check()?;
         let (id, mut known) = (self.id, false);
         self.with_account(now, |cx| known = features::on_nonza(cx, id, element));
         // RFC 6120 §4.9.3.24
@@ -288,13 +300,7 @@ impl Session {
 
     /// Says `stanza` to this client, in order with its other replies.
     pub fn say(&mut self, stanza: Stanza) {
-        self.outbox.push_held(self.unsettled, crate::outbox::Wire::of(stanza), None);
-    }
-
-    /// Writing `messages` failed: some may have reached the client, none surely. They are
-    /// delivered elsewhere when the session ends; twice is better than never.
-    pub fn not_written(&mut self, messages: Vec<Arc<Stanza>>) {
-        self.unwritten = messages;
+        self.outbox.push_held(self.unsettled, Wire::of(stanza), None);
     }
 
     /// XEP-0199 §4.2: asks the client whether it is there.
@@ -308,10 +314,13 @@ impl Session {
         self.say_element(ping);
     }
 
-    /// The messages named by `keys`, kept while the person was away, were written to the client.
-    pub fn written(&mut self, now: Now, keys: &[u64]) {
-        let id = self.id;
-        self.with_account(now, |cx| offline::written(cx, id, keys));
+    /// The client has `letters`, and the messages named by `kept`, which were in the store.
+    pub fn delivered(&mut self, now: Now, letters: &[Arc<Letter>], kept: &[u64]) {
+        letters.iter().for_each(|letter| letter.arrived());
+        if !kept.is_empty() {
+            let id = self.id;
+            self.with_account(now, |cx| offline::delivered(cx, id, kept));
+        }
     }
 }
 
@@ -319,28 +328,36 @@ impl Drop for Session {
     fn drop(&mut self) {
         let now = Now::read();
         let mut list = VecDeque::new();
-        leave(&self.daemon, &mut registry::lock(&self.entry), self.id, now, &mut list);
-        // What the client never got goes where it would have gone had the client not been there.
-        let rest = self.outbox.close();
-        deliver::route_all(&self.daemon, now, list.into());
-        deliver::route_again(&self.daemon, now, self.unwritten.iter().chain(&rest));
+        {
+            let mut account = registry::lock(&self.entry);
+            let bound = account.session(self.id);
+            if bound.is_some_and(|bound| Arc::ptr_eq(&bound.outbox, &self.outbox)) {
+                deliver::leave(&self.daemon, now, &mut account, self.id, &mut list);
+            } else {
+                // Somebody else ended it or took it over, but could not see what was being
+                // written at that moment.
+                let rest = self.outbox.close();
+                deliver::send_again(&self.daemon, now, &mut account, rest, &mut list);
+            }
+        }
+        if !list.is_empty() {
+            deliver::route_all(&self.daemon, now, list.into());
+        }
     }
 }
 
-/// Takes the session `id` out of its account, telling those who know of it.
-fn leave(
+/// Where an account has as many sessions as it may, one whose client is away gives way.
+fn make_room(
     daemon: &Daemon,
-    account: &mut registry::Account,
-    id: SessionId,
     now: Now,
+    account: &mut registry::Account,
     list: &mut VecDeque<Stanza>,
 ) {
-    if account.session(id).is_none() {
+    if account.sessions.len() < daemon.config.limits.sessions_per_account as usize {
         return;
     }
-    let mut cx = Cx::new(daemon, now, account, None);
-    features::on_closed(&mut cx, id);
-    let effects = cx.effects;
-    account.sessions.retain(|s| s.id != id);
-    deliver::carry_out(daemon, account, effects, 0, list);
+    let away = account.sessions.iter().find(|s| s.outbox.is_asleep()).map(|s| s.id);
+    if let Some(away) = away {
+        deliver::leave(daemon, now, account, away, list);
+    }
 }

@@ -1,11 +1,12 @@
 //! The life of a bound stream: stanzas in, the outbox out, until one side ends it.
 //!
 //! Spec: RFC 6120 §4.4 (closing), §4.6 (silence), §4.9 (errors); XEP-0199 §4.2 (the server asks
-//! a silent client whether it is there).
+//! a silent client whether it is there); XEP-0198 §4 (when it requests acknowledgements).
 //!
 //! Invariants: stanzas are handled in order; input waits while the store is behind or the client
 //! is over its rate; a client that does not read is dropped and what it did not get is rescued
-//! by `Session`'s drop; a stream error is said before closing wherever it can be.
+//! by `Session`'s drop; a stream error is said before closing wherever it can be; only a session
+//! whose connection was lost waits for its client, all others end with the stream.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,9 +22,11 @@ use crate::c2s::Ready;
 use crate::daemon::{Daemon, Now};
 use crate::flow::Bucket;
 use crate::limits::{
-    IDLE_PING_AFTER, IDLE_PING_WAIT, STANZA_TIME_MAX, STORE_BACKLOG_MAX, WRITE_STALL_MAX,
+    ACK_REQUEST_SILENCE, IDLE_PING_AFTER, IDLE_PING_WAIT, LAST_ACKS_TIME_MAX, STANZA_TIME_MAX,
+    STORE_BACKLOG_MAX, WRITE_STALL_MAX,
 };
 use crate::outbox::End;
+use crate::session::resume::Asleep;
 use crate::{io, random};
 
 /// Stanzas handled before the outbox gets its turn, so that one busy client cannot starve its
@@ -45,39 +48,83 @@ struct Clock {
     heard: Instant,
     /// When the stanza that is being received began.
     partial: Option<Instant>,
-    /// When the client was asked whether it is there.
+    /// When the client was asked whether it is there, or what it has handled.
     asked: Option<Instant>,
+    /// When to ask what it has handled.
+    ack: Option<Instant>,
     /// Until when nothing may be read.
     paused: Option<Instant>,
     bucket: Bucket,
 }
 
-/// Runs the stream to its end.
-pub async fn run(daemon: &Arc<Daemon>, mut ready: Ready) {
-    let ending = live(daemon, &mut ready).await;
-    let last_words = match ending {
-        Ending::Lost => return,
-        Ending::Polite => "</stream:stream>".to_owned(),
+/// Runs the stream to its end. Gives back the session if its connection was lost and its client
+/// may come back for it.
+pub async fn run(daemon: &Arc<Daemon>, mut ready: Ready) -> Option<Asleep> {
+    let (last_words, condition) = match live(daemon, &mut ready).await {
+        Ending::Lost => return ready.session.fall_asleep(),
+        Ending::Polite => ("</stream:stream>".to_owned(), None),
         Ending::Error(error) => {
             daemon.counters.add("stream-error", error.condition.as_str());
-            format!("{}</stream:stream>", error.to_xml())
+            (format!("{}</stream:stream>", error.to_xml()), Some(error.condition))
         }
     };
+    let silent = condition == Some(StreamCondition::ConnectionTimeout);
+    let stopping = condition == Some(StreamCondition::SystemShutdown);
     let mut out = String::new();
-    ready.session.outbox.rouse();
-    let drained = ready.session.outbox.drain(&daemon.durability, &mut out);
-    out.push_str(&last_words);
-    if io::write_in_time(&mut *ready.tls, out.as_bytes(), WRITE_STALL_MAX).await {
-        ready.session.written(Now::read(), &drained.kept);
+    if silent {
+        // It is most likely gone without a word; if it is not, it learns why.
+        let _ = io::write_in_time(&mut *ready.tls, last_words.as_bytes(), LAST_ACKS_TIME_MAX).await;
+    } else {
+        if stopping {
+            ready.session.outbox.ask();
+        }
+        ready.session.outbox.rouse();
+        let drained = ready.session.outbox.drain(&daemon.durability, &mut out);
+        out.push_str(&last_words);
+        if io::write_in_time(&mut *ready.tls, out.as_bytes(), WRITE_STALL_MAX).await {
+            ready.session.delivered(Now::read(), &drained.letters, &drained.kept);
+            if stopping && drained.asked {
+                let _ = timeout(LAST_ACKS_TIME_MAX, last_acks(&mut ready)).await;
+            }
+        } else {
+            ready.session.outbox.not_written(drained.letters);
+        }
     }
     // The client may be gone already; the stream is over either way.
     let _ = timeout(WRITE_STALL_MAX, ready.tls.shutdown()).await;
+    if silent { ready.session.fall_asleep() } else { None }
+}
+
+/// The stream is closed by us. Until the client closes it too, it may say what it has handled
+/// (RFC 6120 §4.4: data already under way is still processed); its stanzas come too late.
+async fn last_acks(ready: &mut Ready) {
+    loop {
+        match ready.parser.next() {
+            Ok(Some(StreamEvent::Stanza(element))) if element.is("a", ns::SM) => {
+                if ready.session.handle_nonza(Now::read(), &element).is_err() {
+                    return;
+                }
+            }
+            Ok(Some(StreamEvent::Stanza(_))) => {}
+            Ok(None) => match io::read_some(&mut *ready.tls, &mut ready.parser).await {
+                Ok(n) if n > 0 => {}
+                _ => return,
+            },
+            Ok(Some(_)) | Err(_) => return,
+        }
+    }
 }
 
 async fn live(daemon: &Arc<Daemon>, ready: &mut Ready) -> Ending {
     let now = Instant::now();
-    let mut clock =
-        Clock { heard: now, partial: None, asked: None, paused: None, bucket: Bucket::new(now) };
+    let mut clock = Clock {
+        heard: now,
+        partial: None,
+        asked: None,
+        ack: None,
+        paused: None,
+        bucket: Bucket::new(now),
+    };
     let mut stopping = daemon.stopping.subscribe();
     let mut watermark = daemon.durability.watermark();
     let mut alarm = Box::pin(sleep_until((now + IDLE_PING_AFTER).into()));
@@ -86,7 +133,7 @@ async fn live(daemon: &Arc<Daemon>, ready: &mut Ready) -> Ending {
             Ok(more) => more,
             Err(ending) => return ending,
         };
-        let held = match write_outbox(daemon, ready).await {
+        let held = match write_outbox(daemon, ready, &mut clock).await {
             Ok(held) => held,
             Err(ending) => return ending,
         };
@@ -131,6 +178,15 @@ impl Clock {
         }
     }
 
+    /// Something was written. If it `asked` what the client has handled, an answer is due; if not
+    /// and something is `unasked`, the question comes after a moment of silence.
+    fn wrote(&mut self, asked: bool, unasked: bool) {
+        if asked {
+            self.asked.get_or_insert_with(Instant::now);
+        }
+        self.ack = unasked.then(|| Instant::now() + ACK_REQUEST_SILENCE);
+    }
+
     /// When to look at this clock again.
     fn due(&self) -> Instant {
         let idle = match self.asked {
@@ -138,7 +194,7 @@ impl Clock {
             None => self.heard + IDLE_PING_AFTER,
         };
         let stanza = self.partial.map(|began| began + STANZA_TIME_MAX);
-        [stanza, self.paused].into_iter().flatten().fold(idle, Instant::min)
+        [stanza, self.paused, self.ack].into_iter().flatten().fold(idle, Instant::min)
     }
 }
 
@@ -185,7 +241,11 @@ fn handle(ready: &mut Ready, element: Element) -> Result<(), Ending> {
 }
 
 /// Writes what may go out. `Ok(true)` if something waits for the disk.
-async fn write_outbox(daemon: &Daemon, ready: &mut Ready) -> Result<bool, Ending> {
+async fn write_outbox(
+    daemon: &Daemon,
+    ready: &mut Ready,
+    clock: &mut Clock,
+) -> Result<bool, Ending> {
     let mut out = String::new();
     let drained = ready.session.outbox.drain(&daemon.durability, &mut out);
     if !out.is_empty() {
@@ -195,12 +255,13 @@ async fn write_outbox(daemon: &Daemon, ready: &mut Ready) -> Result<bool, Ending
         };
         if !written {
             daemon.counters.add("outbox", "stalled");
-            ready.session.not_written(drained.messages);
+            ready.session.outbox.not_written(drained.letters);
             return Err(Ending::Lost);
         }
-        if !drained.kept.is_empty() {
-            ready.session.written(Now::read(), &drained.kept);
+        if !(drained.letters.is_empty() && drained.kept.is_empty()) {
+            ready.session.delivered(Now::read(), &drained.letters, &drained.kept);
         }
+        clock.wrote(drained.asked, drained.unasked);
     }
     match drained.end {
         None => Ok(drained.held),
@@ -224,6 +285,10 @@ fn ring(ready: &mut Ready, clock: &mut Clock) -> Result<(), Ending> {
     let now = Instant::now();
     if clock.paused.is_some_and(|until| now >= until) {
         clock.paused = None;
+    }
+    if clock.ack.is_some_and(|due| now >= due) {
+        clock.ack = None;
+        ready.session.outbox.ask();
     }
     if clock.partial.is_some_and(|began| now >= began + STANZA_TIME_MAX) {
         // A stanza that drips in for a minute is a slow-loris.

@@ -1,8 +1,9 @@
-//! Runs every script of `scripts/` against a real daemon.
+//! Runs every script of `scripts/` against a real daemon, and what scripts cannot say: cut sockets.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod harness;
+mod stream_management;
 
 use harness::home::Home;
 

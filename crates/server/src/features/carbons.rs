@@ -22,8 +22,8 @@ use xmpp::stanza::{IqType, Kind, MessageType, Stanza};
 use super::{Cx, Feature, IqRoute, Pick, Spec, Target, csi};
 use crate::effect::Handled;
 use crate::limits::COPIED_REMEMBERED_MAX;
-use crate::outbox::Wire;
 use crate::registry::Bound;
+use crate::wire::Wire;
 
 /// See the module.
 pub const FEATURE: Feature = Feature {

@@ -20,8 +20,8 @@ use xmpp::stanza::{Kind, MessageType, PresenceType, Stanza};
 use super::{Cx, Feature, Spec};
 use crate::daemon::Daemon;
 use crate::limits::{WAITING_BYTES_MAX, WAITING_STANZAS_MAX};
-use crate::outbox::Wire;
 use crate::registry::SessionId;
+use crate::wire::Wire;
 
 /// See the module.
 pub const FEATURE: Feature = Feature {

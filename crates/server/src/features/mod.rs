@@ -31,6 +31,7 @@ pub mod private_xml;
 pub mod roster;
 pub mod stanza_ids;
 pub mod stream_limits;
+pub mod stream_management;
 pub mod subscription;
 pub mod time;
 pub mod vcard_temp;
@@ -54,6 +55,7 @@ pub const ALL: &[Feature] = &[
     private_xml::FEATURE,
     roster::FEATURE,
     stream_limits::FEATURE,
+    stream_management::FEATURE,
     subscription::FEATURE,
     time::FEATURE,
     vcard_temp::FEATURE,

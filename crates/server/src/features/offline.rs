@@ -5,8 +5,8 @@
 //! RFC 6121 §8.5.2.2.1.
 //!
 //! State: `Handing`, one per account: what is on its way to which session.
-//! Invariants: a kept message is deleted only after it was written to a client's connection, and
-//! goes to one client only; messages leave in the order they came; past the limit the sender
+//! Invariants: a kept message is deleted only after a client has it (it was written to its
+//! connection or, with stream management, acknowledged), and goes to one client only; messages leave in the order they came; past the limit the sender
 //! gets an error, nothing is dropped.
 
 use store::{Batch, Raw, Span, StoreError, Table};
@@ -19,15 +19,15 @@ use xmpp::{datetime, ns};
 use super::{Cx, Feature, Spec};
 use crate::daemon::Daemon;
 use crate::effect::Handled;
-use crate::outbox::Wire;
 use crate::registry::SessionId;
+use crate::wire::Wire;
 
 const OFFLINE: Table<(String, u64), Raw> = Table::new("offline");
 /// Tables of this feature.
 pub const TABLES: &[&str] = &["offline"];
 
 /// Messages handed to a client at once. Well below the outbox's limit, so that presence and
-/// replies fit beside them; the next page follows when these are written.
+/// replies fit beside them; the next page follows when the client has these.
 const PAGE: usize = 64;
 
 /// See the module.
@@ -69,7 +69,7 @@ pub fn keep(cx: &mut Cx<'_>, message: &Stanza) -> Handled {
     }
     let newest = cx.daemon.store.newest(&OFFLINE, &mailbox(owner), 1).map_err(unreadable)?;
     let key = newest.first().map_or(1, |((_, key), _)| key + 1);
-    let xml = delayed(cx, message).to_xml("");
+    let xml = delayed(&cx.account.jid, message, cx.now.unix).to_xml("");
     cx.effects.writes.put(&OFFLINE, &(owner, key), &Raw(xml.into_bytes()));
     let error = StanzaError::new(StanzaCondition::InternalServerError)
         .with_text("The server could not keep this message.");
@@ -89,17 +89,18 @@ fn is_worth_keeping(message: &Stanza) -> bool {
     }
 }
 
-/// XEP-0203 §4: the message with the time it was kept, stamped by the server.
-fn delayed(cx: &Cx<'_>, message: &Stanza) -> Element {
+/// XEP-0203 §4: `message` to `owner` with the time it got here, stamped by the server.
+#[must_use]
+pub fn delayed(owner: &BareJid, message: &Stanza, unix: u64) -> Element {
     let mut element = message.element().clone();
-    let domain = cx.account.jid.domain().to_owned();
+    let domain = owner.domain().to_owned();
     // A rescued message may have been kept before: the first time is the true one.
     let stamped =
         element.children().any(|c| c.is("delay", ns::DELAY) && c.attr("from") == Some(&domain));
     if !stamped {
         let delay = Element::new("delay", ns::DELAY)
             .with_attr("from", domain)
-            .with_attr("stamp", datetime::utc(cx.now.unix))
+            .with_attr("stamp", datetime::utc(unix))
             .with_text("Kept while you were away");
         element.push(delay);
     }
@@ -145,9 +146,9 @@ fn hand_over(cx: &mut Cx<'_>, session: SessionId, after: u64) {
     }
 }
 
-/// The messages named by `keys` were written to `session`'s connection: delete them, and hand
-/// over the next page once this one is through.
-pub fn written(cx: &mut Cx<'_>, session: SessionId, keys: &[u64]) {
+/// The client of `session` has the messages named by `keys`: delete them, and hand over the next
+/// page once this one is through.
+pub fn delivered(cx: &mut Cx<'_>, session: SessionId, keys: &[u64]) {
     for key in keys {
         cx.effects.writes.delete(&OFFLINE, &(cx.account.jid.as_str(), *key));
     }
@@ -162,7 +163,7 @@ pub fn written(cx: &mut Cx<'_>, session: SessionId, keys: &[u64]) {
     }
 }
 
-/// What was not written to the session stays for the next one; another client that is there
+/// What did not reach the session's client stays for the next one; another client that is there
 /// gets it now.
 fn closed(cx: &mut Cx<'_>, session: SessionId) {
     let handing = cx.account.slots.get::<Handing>().is_some_and(|h| h.session == session);

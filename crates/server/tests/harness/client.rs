@@ -7,6 +7,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use xmpp::element::Element;
@@ -18,7 +20,7 @@ use xmpp::{ns, sasl};
 use super::home::{DOMAIN, Home, PASSWORD};
 
 /// Patience with the daemon. Debug builds on a busy machine are slow.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connected client.
 pub(crate) struct Client {
@@ -110,21 +112,33 @@ impl Client {
 
     /// Sends bytes as they are.
     pub(crate) async fn send(&mut self, xml: &str) {
-        self.socket.write_all(xml.as_bytes()).await.unwrap();
-        self.socket.flush().await.unwrap();
+        assert!(self.try_send(xml).await, "the connection is open");
+    }
+
+    /// Sends bytes as they are; `false` if the connection is gone.
+    pub(crate) async fn try_send(&mut self, xml: &str) -> bool {
+        self.socket.write_all(xml.as_bytes()).await.is_ok() && self.socket.flush().await.is_ok()
     }
 
     /// The next event; `None` when the daemon closed the connection.
     pub(crate) async fn event(&mut self) -> Option<StreamEvent> {
+        self.event_within(PATIENCE).await.expect("an answer in time")
+    }
+
+    /// The next event; `Err` if none comes in time.
+    pub(crate) async fn event_within(
+        &mut self,
+        patience: Duration,
+    ) -> Result<Option<StreamEvent>, Elapsed> {
+        // On the heap, because it would be part of every future above.
+        let mut buffer = vec![0; 4096];
         loop {
             if let Some(event) = self.parser.next().expect("well-formed XML from the daemon") {
-                return Some(event);
+                return Ok(Some(event));
             }
-            let mut buffer = [0; 4096];
-            let read = tokio::time::timeout(PATIENCE, self.socket.read(&mut buffer));
-            match read.await.expect("an answer in time") {
+            match timeout(patience, self.socket.read(&mut buffer)).await? {
                 Ok(n) if n > 0 => self.parser.push(&buffer[..n]),
-                _ => return None,
+                _ => return Ok(None),
             }
         }
     }

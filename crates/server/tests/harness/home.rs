@@ -17,6 +17,7 @@ pub(crate) struct Home {
     pub(crate) authority_pem: String,
     dir: PathBuf,
     admin: Client,
+    config: Config,
 }
 
 impl Home {
@@ -35,7 +36,7 @@ impl Home {
         config.admin.socket = dir.join("admin.sock");
         change(&mut config);
         let admin = Client::new(&config.admin.socket, Role::Operator);
-        let running = server::start(config).await.expect("the daemon starts");
+        let running = server::start(config.clone()).await.expect("the daemon starts");
         let code = admin.call(setup::NewCode {}).await.unwrap().code;
         let finish = setup::Finish {
             code,
@@ -49,7 +50,15 @@ impl Home {
         admin.call(finish).await.unwrap();
         let authority_pem =
             admin.call(tls::Authority {}).await.unwrap().pem.expect("an own authority");
-        Self { running, authority_pem, dir, admin }
+        Self { running, authority_pem, dir, admin, config }
+    }
+
+    /// Stops the daemon and starts it again on the same data.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { running, authority_pem, dir, admin, config } = self;
+        running.stop().await;
+        let running = server::start(config.clone()).await.expect("the daemon starts again");
+        Self { running, authority_pem, dir, admin, config }
     }
 
     /// Makes the account `name`.

@@ -5,4 +5,5 @@
 
 pub(crate) mod client;
 pub(crate) mod home;
+pub(crate) mod managed;
 pub(crate) mod script;
