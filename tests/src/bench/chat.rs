@@ -25,15 +25,19 @@ const BODY: &str = "Could you bring bread, milk and the good cheese when you com
 pub(super) const SCENARIO: Scenario = Scenario {
     name: "chat",
     about: "20 pairs talk, each waiting for the other's message",
-    accounts: 2 * PAIRS,
-    run: |server| Box::pin(run(server)),
+    accounts: ACCOUNTS,
+    run: |server| Box::pin(measure(server, false)),
 };
 
-async fn run(server: &Server) -> Result<Vec<Figure>> {
+/// Accounts of all pairs.
+pub(super) const ACCOUNTS: usize = 2 * PAIRS;
+
+/// Measures the talk; `managed`: with stream management.
+pub(super) async fn measure(server: &Server, managed: bool) -> Result<Vec<Figure>> {
     let access = server.access(false)?;
     let mut pairs = Vec::with_capacity(PAIRS);
     for number in 0..PAIRS {
-        pairs.push(Pair::connect(&access, number).await?);
+        pairs.push(Pair::connect(&access, number, managed).await?);
     }
     let pairs = talk(pairs, WARM_UP).await?;
     let before = server.settled_cpu().await?;
@@ -63,12 +67,16 @@ struct Pair {
 }
 
 impl Pair {
-    async fn connect(access: &Access, number: usize) -> Result<Self> {
+    async fn connect(access: &Access, number: usize, managed: bool) -> Result<Self> {
         let names = [user(2 * number), user(2 * number + 1)];
         let mut one = Session::log_in(access, &names[0]).await?;
-        one.become_available().await?;
         let mut other = Session::log_in(access, &names[1]).await?;
-        other.become_available().await?;
+        for session in [&mut one, &mut other] {
+            if managed {
+                session.manage().await?;
+            }
+            session.become_available().await?;
+        }
         Ok(Self { sessions: [one, other], names })
     }
 

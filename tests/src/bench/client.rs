@@ -50,6 +50,8 @@ pub(super) struct Session {
     pub(super) jid: String,
     /// Whether TLS was resumed.
     pub(super) resumed: bool,
+    /// With stream management: stanzas received.
+    handled: Option<u32>,
 }
 
 impl Session {
@@ -72,6 +74,7 @@ impl Session {
             parser: Parser::new(ParserLimits::default()),
             jid: String::new(),
             resumed,
+            handled: None,
         };
         open(&mut session.stream, &mut session.parser).await?;
         session.authenticate(access, user).await?;
@@ -138,9 +141,27 @@ impl Session {
         write(&mut self.stream, xml).await
     }
 
-    /// The next stanza.
+    /// Enables stream management.
+    pub(super) async fn manage(&mut self) -> Result<()> {
+        self.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>").await?;
+        expect(&mut self.stream, &mut self.parser, "enabled", ns::SM).await?;
+        self.handled = Some(0);
+        Ok(())
+    }
+
+    /// The next stanza; on the way, acknowledges what it is asked to.
     pub(super) async fn stanza(&mut self) -> Result<Element> {
-        element(&mut self.stream, &mut self.parser).await
+        loop {
+            let element = element(&mut self.stream, &mut self.parser).await?;
+            let Some(handled) = &mut self.handled else { return Ok(element) };
+            if element.is("r", ns::SM) {
+                let answer = xmpp::resume::answer(*handled).to_xml(ns::CLIENT);
+                self.send(&answer).await?;
+            } else if element.ns() != ns::SM {
+                *handled = handled.wrapping_add(1);
+                return Ok(element);
+            }
+        }
     }
 
     /// Closes the stream and waits until the server has closed it too.

@@ -17,6 +17,7 @@ mod client;
 mod failure;
 mod idle;
 mod login;
+mod managed;
 mod measure;
 mod rounds;
 mod server;
@@ -32,7 +33,8 @@ use std::pin::Pin;
 use server::Server;
 
 /// Every scenario, in the order they run.
-pub const SCENARIOS: &[Scenario] = &[login::SCENARIO, idle::SCENARIO, chat::SCENARIO];
+pub const SCENARIOS: &[Scenario] =
+    &[login::SCENARIO, idle::SCENARIO, chat::SCENARIO, managed::SCENARIO];
 
 /// One kind of load.
 pub struct Scenario {
