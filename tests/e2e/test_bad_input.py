@@ -442,8 +442,7 @@ def test_slow_loris_before_and_after_log_in(home):
         ]
         for case in cases:
             condition, seconds = case.result()
-            # Before log-in there may be no stream yet on which to say why.
-            assert condition in (None, "connection-timeout", "policy-violation"), condition
+            assert condition in ("connection-timeout", "policy-violation"), condition
             assert seconds < 75
 
 

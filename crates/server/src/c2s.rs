@@ -12,9 +12,9 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
-use xmpp::error::{StanzaCondition, StanzaError};
+use xmpp::error::{StanzaCondition, StanzaError, StreamCondition};
 use xmpp::jid::BareJid;
 use xmpp::negotiate::{Config, Input, Negotiator, NotResumed, Output, Transport, Wants};
 use xmpp::parser::{Parser, ParserLimits};
@@ -38,17 +38,13 @@ pub async fn serve(daemon: Arc<Daemon>, accepted: Accepted) {
     if accepted.socket.set_nodelay(true).is_err() {
         return;
     }
-    let login = log_in(&daemon, accepted.socket, peer, accepted.direct_tls);
-    match timeout(LOGIN_TIME_MAX, Box::pin(login)).await {
-        Err(_) => daemon.counters.add("login", "timed-out"),
-        Ok(None) => {}
-        Ok(Some(ready)) => {
-            place.logged_in();
-            if let Some(asleep) = stream::run(&daemon, ready).await {
-                // The address may connect again; the session itself still counts.
-                drop(place);
-                asleep.wait(&daemon).await;
-            }
+    let login = Box::pin(log_in(&daemon, accepted.socket, peer, accepted.direct_tls));
+    if let Some(ready) = login.await {
+        place.logged_in();
+        if let Some(asleep) = stream::run(&daemon, ready).await {
+            // The address may connect again; the session itself still counts.
+            drop(place);
+            asleep.wait(&daemon).await;
         }
     }
 }
@@ -80,6 +76,8 @@ struct Login<'a> {
     peer: SocketAddr,
     parser: Parser,
     negotiator: Negotiator,
+    /// When patience with all steps together ends.
+    deadline: Instant,
     tls_version: &'static str,
     user: Option<(BareJid, &'static str)>,
     session: Option<Session>,
@@ -109,6 +107,7 @@ async fn log_in(
         peer,
         parser: Parser::new(ParserLimits::STRANGER),
         negotiator: Negotiator::new(config(daemon), transport, random::bytes()),
+        deadline: Instant::now() + LOGIN_TIME_MAX,
         tls_version: "",
         user: None,
         session: None,
@@ -117,14 +116,7 @@ async fn log_in(
         close(&mut socket).await;
         return None;
     }
-    let mut tls = match daemon.tls.acceptor(direct_tls).accept(socket).await {
-        Ok(tls) => Box::new(tls),
-        Err(e) => {
-            daemon.counters.add("tls", "handshake-failed");
-            tracing::debug!(error = %e, "TLS handshake failed");
-            return None;
-        }
-    };
+    let mut tls = Box::new(login.shake_hands(socket, direct_tls).await?);
     login.tls_established(&tls);
     if !matches!(login.drive(&mut *tls).await, Step::Done) {
         close(&mut *tls).await;
@@ -175,10 +167,29 @@ impl Login<'_> {
                     self.negotiator.feed(Input::Event { event, unread });
                 }
                 Err(error) => self.negotiator.feed(Input::Failed(error)),
-                Ok(None) => match io::read_some(socket, &mut self.parser).await {
+                Ok(None) => match self.read(socket).await {
                     Ok(n) if n > 0 => {}
-                    _ => return Step::Close,
+                    Ok(_) => return Step::Close,
+                    Err(condition) => self.negotiator.feed(Input::Failed(condition.into())),
                 },
+            }
+        }
+    }
+
+    /// Reads what comes; 0 = the client is gone. `Err`: waiting has no point any more.
+    async fn read<S>(&mut self, socket: &mut S) -> Result<usize, StreamCondition>
+    where
+        S: AsyncRead + Unpin,
+    {
+        let mut stopping = self.daemon.stopping.subscribe();
+        tokio::select! {
+            biased;
+            read = io::read_some(socket, &mut self.parser) => Ok(read.unwrap_or(0)),
+            _ = stopping.wait_for(|stop| *stop) => Err(StreamCondition::SystemShutdown),
+            () = sleep_until(self.deadline) => {
+                self.daemon.counters.add("login", "timed-out");
+                // RFC 6120 §4.6.4
+                Err(StreamCondition::ConnectionTimeout)
             }
         }
     }
@@ -219,6 +230,27 @@ impl Login<'_> {
             }
         }
         Step::Read
+    }
+
+    async fn shake_hands(
+        &self,
+        socket: TcpStream,
+        direct_tls: bool,
+    ) -> Option<TlsStream<TcpStream>> {
+        let mut stopping = self.daemon.stopping.subscribe();
+        let shaken = tokio::select! {
+            shaken = self.daemon.tls.acceptor(direct_tls).accept(socket) => shaken,
+            _ = stopping.wait_for(|stop| *stop) => return None,
+            () = sleep_until(self.deadline) => {
+                self.daemon.counters.add("login", "timed-out");
+                return None;
+            }
+        };
+        if let Err(e) = &shaken {
+            self.daemon.counters.add("tls", "handshake-failed");
+            tracing::debug!(error = %e, "TLS handshake failed");
+        }
+        shaken.ok()
     }
 
     fn tls_established(&mut self, tls: &TlsStream<TcpStream>) {
