@@ -73,14 +73,19 @@ pub const RESTART_JITTER: Duration = Duration::from_secs(5);
 /// How often a start is tried before the person is told.
 pub const START_TRIES_MAX: u8 = 3;
 
-/// Key exchanges answered in [`RATE_WINDOW`]. Each costs about 3 ms of CPU.
-pub const AKES_PER_WINDOW: u16 = 20;
+/// Steps of key exchanges that are taken in [`RATE_WINDOW`]. Each costs up to 3 ms of CPU, and
+/// an exchange takes two of ours.
+pub const AKE_STEPS_PER_WINDOW: u16 = 40;
+
+/// Records of verifications that are looked at in [`RATE_WINDOW`]. Each costs up to 30 ms of
+/// CPU, and a run takes two of ours; ten runs a minute are more than two people can type.
+pub const SMP_RECORDS_PER_WINDOW: u16 = 20;
 
 /// `?OTR Error:` answers in [`RATE_WINDOW`], and queries because of such an answer. Two bots
 /// that answer each other's errors stop here.
 pub const ERRORS_PER_WINDOW: u16 = 5;
 
-/// Events about messages that could not be read, in [`RATE_WINDOW`].
+/// The span over which rates are counted.
 pub const RATE_WINDOW: Duration = Duration::from_secs(60);
 
 /// A heartbeat is sent when a message arrives and nothing was sent for this long.

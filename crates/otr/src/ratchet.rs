@@ -98,6 +98,8 @@ impl Ratchet {
     ) -> Option<(Vec<u8>, ExtraKey)> {
         let next_y = self.ours[CURRENT].public().to_bytes();
         let (our_keyid, their_keyid) = (self.our_keyid.checked_sub(1)?, self.their_keyid);
+        // Only with a link is there a message that takes the forgotten keys along.
+        self.link(PREVIOUS, CURRENT)?;
         let forgotten = std::mem::take(&mut self.forgotten);
         let link = self.link(PREVIOUS, CURRENT)?;
         link.sent = link.sent.checked_add(1)?;

@@ -2,11 +2,11 @@
 //!
 //! Spec: OTR version 3, "The protocol state machine" (receiving AKE messages).
 
-use super::{Conversation, Instance, Message, Session, Step};
+use super::{Conversation, Instance, LastSent, Message, Session, Step};
 use crate::SessionInfo;
 use crate::ake::{Ake, AwaitingRevealSig, Established, SentCommit};
 use crate::crypto::group::Element;
-use crate::limits::AKES_PER_WINDOW;
+use crate::limits::AKE_STEPS_PER_WINDOW;
 use crate::messages::{DH_COMMIT, DH_KEY, Header, REVEAL_SIGNATURE, SIGNATURE, Sealed, Version};
 use crate::output::{Event, Unreadable};
 use crate::ratchet::Ratchet;
@@ -24,7 +24,7 @@ impl Conversation {
             2 => Version::V2,
             _ => return,
         };
-        if !self.exchanges.allow(step.now, AKES_PER_WINDOW) {
+        if !self.exchanges.allow(step.now, AKE_STEPS_PER_WINDOW) {
             return;
         }
         // Asked twice, the same commit is sent twice: a new one would outdate the answer that
@@ -49,7 +49,7 @@ impl Conversation {
         from: Header,
         commit: (&[u8], &[u8; 32]),
     ) {
-        if !self.exchanges.allow(step.now, AKES_PER_WINDOW) {
+        if !self.exchanges.allow(step.now, AKE_STEPS_PER_WINDOW) {
             return;
         }
         if let Some(ours) = self.commit.as_ref().filter(|c| c.version == from.version) {
@@ -109,7 +109,11 @@ impl Conversation {
                 _ => {}
             }
         }
-        let state = commit?.answered(gy, key, step.now)?;
+        let commit = commit?;
+        if !self.exchanges.allow(step.now, AKE_STEPS_PER_WINDOW) {
+            return None;
+        }
+        let state = commit.answered(gy, key, step.now)?;
         let fields = state.fields().to_vec();
         self.instance_or_new(from.sender, step.now)?.ake = Ake::AwaitingSig(Box::new(state));
         Some(fields)
@@ -123,12 +127,16 @@ impl Conversation {
         sealed: &Sealed<'_>,
     ) {
         let key = std::sync::Arc::clone(&self.setup.key);
+        let now = step.now;
+        let mut rate = self.exchanges;
         let Some(instance) = self.instance(from.sender) else { return };
         let Ake::AwaitingRevealSig(state) = &instance.ake else { return };
-        if state.version != from.version {
+        if state.version != from.version || !rate.allow(now, AKE_STEPS_PER_WINDOW) {
             return;
         }
-        let Some((established, fields)) = state.revealed(r, sealed, &key) else {
+        let revealed = state.revealed(r, sealed, &key);
+        self.exchanges = rate;
+        let Some((established, fields)) = revealed else {
             return self.unreadable(Unreadable::Malformed);
         };
         let header = self.header(from.version, from.sender);
@@ -181,17 +189,20 @@ impl Conversation {
 
     /// Texts that waited for the session, and the last one if the peer could not read it.
     fn send_waiting(&mut self, step: &mut Step<'_>, tag: u32) {
+        let peer = self.instance(tag).and_then(|i| i.session()).map(|s| s.peer());
+        // Only to the key that it was meant for: anybody can send an error and start anew.
         if std::mem::take(&mut self.resend)
-            && let Some((_, text)) = self.last_sent.take()
+            && let Some(last) = self.last_sent.take()
+            && Some(last.to) == peer
         {
-            let again = zeroize::Zeroizing::new([RESENT, &text].concat());
+            let again = zeroize::Zeroizing::new([RESENT, &last.text].concat());
             if self.send_data(step, tag, 0, &again).is_ok() {
                 self.event(Event::Resent);
             }
         }
         for text in std::mem::take(&mut self.held) {
             if self.send_data(step, tag, 0, &text).is_ok() {
-                self.last_sent = Some((step.now, text));
+                self.last_sent = peer.map(|to| LastSent { at: step.now, to, text });
             } else {
                 self.event(Event::NotSent(text.to_vec()));
             }

@@ -55,10 +55,11 @@ pub struct Conversation {
     active: Option<u32>,
     starting: Option<Starting>,
     held: Vec<Zeroizing<Vec<u8>>>,
-    last_sent: Option<(Time, Zeroizing<Vec<u8>>)>,
+    last_sent: Option<LastSent>,
     resend: bool,
     peer_ignores_tags: bool,
     exchanges: Rate,
+    verifications: Rate,
     errors: Rate,
     wake: Option<Time>,
     out: VecDeque<Output>,
@@ -97,6 +98,14 @@ struct Session {
 struct Starting {
     again: Time,
     tries: u8,
+}
+
+/// The last text, in case that the peer cannot read it.
+#[cfg_attr(test, derive(Clone))]
+struct LastSent {
+    at: Time,
+    to: Fingerprint,
+    text: Zeroizing<Vec<u8>>,
 }
 
 /// How often something happened since a moment.
@@ -157,6 +166,7 @@ impl Conversation {
             resend: false,
             peer_ignores_tags: false,
             exchanges: Rate::default(),
+            verifications: Rate::default(),
             errors: Rate::default(),
             wake: None,
             out: VecDeque::new(),
@@ -293,7 +303,9 @@ impl Conversation {
             Some((_, Message::Finished)) => Err(Error::PeerEnded),
             Some((tag, Message::Encrypted(_))) => {
                 self.send_data(step, tag, 0, text)?;
-                self.last_sent = Some((step.now, Zeroizing::new(text.to_vec())));
+                let peer = self.instance(tag).and_then(|i| i.session()).map(|s| s.peer());
+                let text = Zeroizing::new(text.to_vec());
+                self.last_sent = peer.map(|to| LastSent { at: step.now, to, text });
                 Ok(())
             }
             _ if self.setup.policy.require => self.hold(step, text),
@@ -342,7 +354,7 @@ impl Conversation {
                 instance.ake = Ake::None;
             }
         }
-        if self.last_sent.as_ref().is_some_and(|(at, _)| now.since(*at) >= RESEND_WAIT) {
+        if self.last_sent.as_ref().is_some_and(|l| now.since(l.at) >= RESEND_WAIT) {
             self.last_sent = None;
             self.resend = false;
         }
@@ -368,7 +380,7 @@ impl Conversation {
         let exchanges = exchanges.chain(self.commit.as_ref().map(|c| c.since));
         let next = exchanges
             .map(|since| since + AKE_WAIT)
-            .chain(self.last_sent.as_ref().map(|(at, _)| *at + RESEND_WAIT))
+            .chain(self.last_sent.as_ref().map(|l| l.at + RESEND_WAIT))
             .chain(self.starting.as_ref().map(|s| s.again))
             .min();
         if next != self.wake {
@@ -403,7 +415,7 @@ impl Conversation {
             _ => 0,
         });
         let queue = self.out.capacity() * size_of::<Output>();
-        let kept = self.last_sent.as_ref().map_or(0, |(_, text)| text.capacity());
+        let kept = self.last_sent.as_ref().map_or(0, |l| l.text.capacity());
         devices + sessions.sum::<usize>() + queue + kept
     }
 }

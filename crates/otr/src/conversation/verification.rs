@@ -5,7 +5,7 @@
 
 use super::{Conversation, Session, Step};
 use crate::Fingerprint;
-use crate::limits::QUESTION_BYTES_MAX;
+use crate::limits::{QUESTION_BYTES_MAX, SMP_RECORDS_PER_WINDOW};
 use crate::output::{Error, Event, Secret, Verification};
 use crate::smp::{self, Step as Next};
 use crate::tlv::{self, Tlv};
@@ -66,10 +66,17 @@ impl Conversation {
 
     /// A record of a run has come.
     pub(super) fn verification(&mut self, step: &mut Step<'_>, tag: u32, tlv: &Tlv<'_>) {
+        let allowed = self.verifications.allow(step.now, SMP_RECORDS_PER_WINDOW);
         let rng = &mut *step.rng;
         let Ok(session) = self.session_of(tag) else { return };
         let ran = !session.smp.is_idle();
-        let (reply, news) = match session.smp.receive(tlv.kind, tlv.value, rng) {
+        let next = if allowed {
+            session.smp.receive(tlv.kind, tlv.value, rng)
+        } else {
+            session.smp = smp::Smp::Idle;
+            Next::Fail
+        };
+        let (reply, news) = match next {
             Next::Nothing => (None, None),
             Next::Ask { question } => (None, Some(Verification::Asked { question })),
             Next::Send(kind, value) => (Some((kind, value)), None),

@@ -24,18 +24,18 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 
 /// HMAC-SHA1 with the 20-byte keys of data messages.
 pub(crate) fn hmac_sha1(key: &[u8; MAC_BYTES], data: &[u8]) -> [u8; MAC_BYTES] {
-    let mut block = [0; 64];
+    let mut block = Zeroizing::new([0; 64]);
     block[..MAC_BYTES].copy_from_slice(key);
-    let mut mac = Hmac::<Sha1>::new(&block.into());
+    let mut mac = Hmac::<Sha1>::new((&*block).into());
     mac.update(data);
     mac.finalize().into_bytes().into()
 }
 
 /// HMAC-SHA256 with the 32-byte keys of the key exchange.
 pub(crate) fn hmac_sha256(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
-    let mut block = [0; 64];
+    let mut block = Zeroizing::new([0; 64]);
     block[..32].copy_from_slice(key);
-    let mut mac = Hmac::<Sha256>::new(&block.into());
+    let mut mac = Hmac::<Sha256>::new((&*block).into());
     parts.iter().for_each(|p| mac.update(p));
     mac.finalize().into_bytes().into()
 }

@@ -138,7 +138,7 @@ impl PrivateKey {
             key.verifying_key().components().g().to_be_bytes(),
             key.verifying_key().y().to_be_bytes(),
         ];
-        let x = Zeroizing::new(key.x().to_be_bytes().to_vec());
+        let x = Zeroizing::new(key.x().to_be_bytes());
         // Through the same door as a key from a file: sizes and checks are the same.
         Self::from_numbers(numbers.each_ref().map(|n| n.as_ref()), &x)
     }
@@ -161,7 +161,8 @@ impl PrivateKey {
         let c = self.key.verifying_key().components();
         let y = self.key.verifying_key().y();
         [c.p().as_ref(), c.q().as_ref(), c.g().as_ref(), y.as_ref(), self.key.x().as_ref()]
-            .map(|n| Zeroizing::new(encoding::without_zeros(&n.to_be_bytes()).to_vec()))
+            .map(|n| Zeroizing::new(n.to_be_bytes()))
+            .map(|n| Zeroizing::new(encoding::without_zeros(&n).to_vec()))
     }
 
     /// The public half.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{Side, private_pair, settle, setup};
-use crate::limits::{AKES_PER_WINDOW, ERRORS_PER_WINDOW, INSTANCES_MAX, START_TRIES_MAX};
+use crate::limits::{
+    AKE_STEPS_PER_WINDOW, ERRORS_PER_WINDOW, INSTANCES_MAX, SMP_RECORDS_PER_WINDOW, START_TRIES_MAX,
+};
 use crate::text::{self, Text, Versions};
 use crate::{
     Conversation, Error, Event, Input, Policy, Secret, Trust, Unreadable, Verification, Version,
@@ -167,6 +169,42 @@ fn an_unreadable_text_is_sent_again() {
 }
 
 #[test]
+fn a_text_is_not_sent_again_to_another_key() {
+    let (mut a, _) = private_pair(MANUAL, MANUAL);
+    a.feed(Input::Send(b"for bob alone")).unwrap();
+    a.sent.clear();
+    // Somebody in between reports an error and starts with a key of their own.
+    let mut other = Side::new("bob2", 0x2002, MANUAL);
+    a.receive(b"?OTR Error: cannot read");
+    other.feed(Input::Start).unwrap();
+    settle(&mut a, &mut other);
+    assert!(a.is_private() && other.is_private());
+    assert!(other.texts().is_empty());
+    assert!(!a.has(&Event::Resent));
+}
+
+#[test]
+fn endless_verifications_are_cut_short() {
+    let (mut a, mut b) = private_pair(MANUAL, MANUAL);
+    let secret = Secret::new(b"linden").unwrap();
+    for _ in 0..30 {
+        a.feed(Input::Verify { secret: &secret, question: None }).unwrap();
+        settle(&mut a, &mut b);
+    }
+    let asked = Event::Verification(Verification::Asked { question: None });
+    let asked = b.events.iter().filter(|e| **e == asked).count();
+    assert!(asked <= usize::from(SMP_RECORDS_PER_WINDOW), "{asked}");
+    later(&mut a, 61);
+    later(&mut b, 61);
+    b.events.clear();
+    a.feed(Input::Verify { secret: &secret, question: None }).unwrap();
+    settle(&mut a, &mut b);
+    b.feed(Input::Answer(&secret)).unwrap();
+    settle(&mut a, &mut b);
+    assert!(b.has(&Event::Verification(Verification::Same { proves_peer: true })));
+}
+
+#[test]
 fn error_loops_end() {
     let mut a = Side::new("alice", 0x1001, Policy::opportunistic());
     for _ in 0..100 {
@@ -315,7 +353,7 @@ fn invented_devices_cost_little() {
         a.receive(&encoding::wrap(&commit));
     }
     assert_eq!(a.talk.devices(), INSTANCES_MAX);
-    assert!(a.sent.len() <= usize::from(AKES_PER_WINDOW));
+    assert!(a.sent.len() <= usize::from(AKE_STEPS_PER_WINDOW));
     assert!(a.is_private(), "a session outlives them");
     assert!(fake.sent.is_empty());
 }
