@@ -77,7 +77,7 @@ impl Step<'_> {
             }
             [who, "sends"] => self.actor(actors, who).client.send(self.xml).await,
             [who, "forgets"] => {
-                settle(actors).await;
+                settle(home, actors).await;
                 self.actor(actors, who).received.clear();
             }
             [who, "disconnects"] => {
@@ -88,13 +88,13 @@ impl Step<'_> {
             [who, "is", "cut"] => actors.remove(who).expect("a connected client").client.cut(),
             [who, "receives"] => {
                 if self.actor(actors, who).received.is_empty() {
-                    settle(actors).await;
+                    settle(home, actors).await;
                 }
                 self.receives(actors, who).await;
             }
             [who, "awaits"] => self.receives(actors, who).await,
             [who, "receives", "nothing"] => {
-                settle(actors).await;
+                settle(home, actors).await;
                 let received = &self.actor(actors, who).received;
                 assert!(received.is_empty(), "line {}: got {received:?}", self.number);
             }
@@ -129,8 +129,10 @@ impl Step<'_> {
 
 /// Lets every client receive what the daemon has for it, twice: what the first round caused is
 /// there after the second.
-async fn settle(actors: &mut BTreeMap<String, Actor>) {
+async fn settle(home: &Home, actors: &mut BTreeMap<String, Actor>) {
     for _ in 0..2 {
+        // What waits for the disk goes on first; pings alone could overtake it.
+        server::settle::finish(&home.running.daemon).await;
         for actor in actors.values_mut() {
             actor.received.extend(actor.client.settle().await);
         }
