@@ -19,6 +19,8 @@ pub struct Session {
     pub since: UnixTime,
     /// Presence priority; `None` = connected without available presence.
     pub priority: Option<i8>,
+    /// Has it lost its connection, and may come back for its session (XEP-0198)?
+    pub asleep: bool,
 }
 
 /// All sessions, or those of one account.

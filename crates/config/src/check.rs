@@ -220,6 +220,12 @@ fn limits(f: file::Limits) -> Result<Limits, At> {
             1..=100,
             d.sessions_per_account,
         )?,
+        resume_seconds: number(
+            "limits.resume_seconds",
+            f.resume_seconds,
+            0..=3_600,
+            d.resume_seconds,
+        )?,
         offline_messages: number(
             "limits.offline_messages",
             f.offline_messages,

@@ -73,6 +73,7 @@ pub(crate) struct Contact {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
     pub(crate) sessions_per_account: Maybe<i64>,
+    pub(crate) resume_seconds: Maybe<i64>,
     pub(crate) offline_messages: Maybe<i64>,
     pub(crate) connections_per_address: Maybe<i64>,
     pub(crate) stanza_bytes: Maybe<i64>,

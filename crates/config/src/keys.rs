@@ -37,6 +37,7 @@ pub const KEYS: &[Key] = &[
     Key { path: "contact.abuse", must: CONTACTS },
     Key { path: "contact.support", must: CONTACTS },
     Key { path: "limits.sessions_per_account", must: "a whole number from 1 to 100" },
+    Key { path: "limits.resume_seconds", must: "a whole number from 0 to 3600" },
     Key { path: "limits.offline_messages", must: "a whole number from 0 to 100000" },
     Key { path: "limits.connections_per_address", must: "a whole number from 1 to 10000" },
     Key { path: "limits.stanza_bytes", must: "a whole number from 10000 to 1048576" },

@@ -123,6 +123,9 @@ pub struct Contact {
 pub struct Limits {
     /// Connected clients per account, 1 to 100.
     pub sessions_per_account: u32,
+    /// Longest wait for a client that lost its connection to come back for its session, in
+    /// seconds, 0 (none) to 3,600.
+    pub resume_seconds: u32,
     /// Messages kept per account while nobody is connected, 0 (none) to 100,000.
     pub offline_messages: u32,
     /// Connections from one address, 1 to 10,000.
@@ -204,6 +207,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             sessions_per_account: 10,
+            resume_seconds: 600,
             offline_messages: 1_000,
             connections_per_address: 200,
             stanza_bytes: 262_144,

@@ -41,6 +41,7 @@ pub(crate) fn to_toml(c: &Config) -> String {
     line(&format!("support = {}", list(&c.contact.support)));
     line("\n[limits]");
     line(&format!("sessions_per_account = {}", c.limits.sessions_per_account));
+    line(&format!("resume_seconds = {}", c.limits.resume_seconds));
     line(&format!("offline_messages = {}", c.limits.offline_messages));
     line(&format!("connections_per_address = {}", c.limits.connections_per_address));
     line(&format!("stanza_bytes = {}", c.limits.stanza_bytes));

@@ -81,6 +81,7 @@ abuse = ["xmpp:ann@home.example"]
 support = ["https://home.example/help"]
 [limits]
 sessions_per_account = 1
+resume_seconds = 0
 offline_messages = 0
 connections_per_address = 10_000
 stanza_bytes = 10_000
@@ -148,6 +149,7 @@ fn errors_name_line_key_value_and_remedy() {
             "`limits.stanza_bytes` is 9999; it must be a whole number from 10000 to 1048576",
         ),
         ("[limits]\nsessions_per_account = 0\n", "from 1 to 100"),
+        ("[limits]\nresume_seconds = 3601\n", "from 0 to 3600"),
         ("[limits]\noffline_messages = -1\n", "`limits.offline_messages` is -1"),
         ("[limits]\nconnections_per_address = 99999999999\n", "from 1 to 10000"),
         ("[log]\nlevel = \"INFO\"\n", "`log.level` is \"INFO\"; it must be \"error\", "),

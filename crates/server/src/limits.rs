@@ -38,10 +38,6 @@ pub const ACK_REQUEST_EVERY: usize = 16;
 /// that a phone's radio is still awake from them.
 pub const ACK_REQUEST_SILENCE: Duration = Duration::from_secs(1);
 
-/// Longest wait for a client that lost its connection to resume its session: a lift, a tunnel, a
-/// router that restarts. Until then the person looks present, and messages wait for that device.
-pub const RESUME_TIME_MAX: Duration = Duration::from_secs(600);
-
 /// Sessions that ended of which it is remembered how much was handled, so that a client that comes
 /// too late does not send everything again. About 100 bytes each; the oldest are forgotten.
 pub const ENDED_REMEMBERED_MAX: usize = 1_024;

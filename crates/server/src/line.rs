@@ -1,8 +1,8 @@
 //! What a connection has handled of what its client sent.
 //!
 //! Spec: XEP-0198 §4. Invariants: a stanza is counted before it is handled, and only by the
-//! connection that has the session; the count wraps at 2^32; with the count goes the ticket that
-//! makes it durable.
+//! connection that has the session, and not after its end, since by then the count may have been
+//! told; the count wraps at 2^32; with the count goes the ticket that makes it durable.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -17,7 +17,7 @@ pub struct Line {
     handled: AtomicU32,
     /// Last ticket of what they caused.
     unsettled: AtomicU64,
-    /// Another connection has taken the session over.
+    /// The session has ended, or another connection has taken it over.
     over: AtomicBool,
 }
 
@@ -37,7 +37,7 @@ impl Line {
     /// Does this connection have the session?
     ///
     /// # Errors
-    /// `conflict` if another one has taken it over.
+    /// `conflict` if another one has taken it over, or the session has ended.
     pub fn check(&self) -> Result<(), StreamError> {
         let over = self.over.load(Ordering::Acquire);
         if over { Err(StreamError::new(StreamCondition::Conflict)) } else { Ok(()) }
@@ -65,10 +65,15 @@ impl Line {
         self.handled.store(0, Ordering::Release);
     }
 
+    /// The session has ended: nothing is handled any more.
+    pub fn end(&self) {
+        self.over.store(true, Ordering::Release);
+    }
+
     /// The same for the connection that takes the session over.
     #[must_use]
     pub fn take_over(&self) -> Self {
-        self.over.store(true, Ordering::Release);
+        self.end();
         Self {
             handled: AtomicU32::new(self.handled()),
             unsettled: AtomicU64::new(self.unsettled()),

@@ -267,6 +267,7 @@ impl Outbox {
 
     /// Closes for good and gives back, in order, the letters that the client may not have.
     pub fn close(&self) -> Vec<Arc<Letter>> {
+        self.line.end();
         let mut queues = self.lock();
         queues.closed = true;
         let unwritten = std::mem::take(&mut queues.unwritten);

@@ -47,6 +47,7 @@ struct Row {
     mechanism: String,
     since: When,
     available: bool,
+    asleep: bool,
 }
 
 impl Row {
@@ -61,6 +62,7 @@ impl Row {
             mechanism: session.mechanism.clone(),
             since: When::new(session.since, now),
             available: session.priority.is_some(),
+            asleep: session.asleep,
             jid: session.jid.clone(),
         }
     }

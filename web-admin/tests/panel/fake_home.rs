@@ -89,6 +89,7 @@ impl Home {
             mechanism: "SCRAM-SHA-256".to_owned(),
             since: now - 7_300,
             priority: Some(1),
+            asleep: false,
         });
         home.clients.push(sessions::Session {
             jid: "bob@home.example/phone".to_owned(),
@@ -97,6 +98,7 @@ impl Home {
             mechanism: "SCRAM-SHA-1".to_owned(),
             since: now - 90,
             priority: None,
+            asleep: true,
         });
         home
     }

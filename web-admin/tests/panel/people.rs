@@ -191,7 +191,14 @@ async fn connected_apps_are_listed_and_disconnected() {
     let stage = Stage::family();
     let mut browser = stage.ann().await;
     let page = browser.get("/clients").await;
-    for shown in ["Pidgin-7f3a", "192.168.1.20:51514", "TLSv1.3", "SCRAM-SHA-256", "2 hours ago"] {
+    for shown in [
+        "Pidgin-7f3a",
+        "192.168.1.20:51514",
+        "TLSv1.3",
+        "SCRAM-SHA-256",
+        "2 hours ago",
+        "asleep since",
+    ] {
         assert!(page.text().contains(shown), "{shown}: {}", page.text());
     }
     let jid = "ann@home.example/Pidgin-7f3a";

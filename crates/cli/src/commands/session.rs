@@ -21,6 +21,9 @@ Examples:
   snug session kick ann                       all of Ann's clients")]
     Kick(Kick),
     /// List connected clients, of one person or of everybody
+    ///
+    /// A client that is asleep lost its connection and may come back for its session; it counts
+    /// as connected until then.
     #[command(after_long_help = "\
 Examples:
   snug session list
@@ -60,7 +63,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<ExitCode, F
 fn list(name: Option<String>, context: &mut Context) -> Result<ExitCode, Failure> {
     let sessions = context.daemon()?.call(sessions::List { name })?;
     context.out.show(&sessions, |out, sessions| {
-        let rows: Vec<[String; 6]> = sessions
+        let rows: Vec<[String; 7]> = sessions
             .iter()
             .map(|s| {
                 [
@@ -70,10 +73,11 @@ fn list(name: Option<String>, context: &mut Context) -> Result<ExitCode, Failure
                     s.mechanism.clone(),
                     when::minute(s.since),
                     s.priority.map_or_else(|| "-".to_owned(), |p| p.to_string()),
+                    if s.asleep { "asleep" } else { "connected" }.to_owned(),
                 ]
             })
             .collect();
-        let heads = ["ADDRESS", "FROM", "TLS", "LOG-IN", "SINCE", "PRIORITY"];
+        let heads = ["ADDRESS", "FROM", "TLS", "LOG-IN", "SINCE", "PRIORITY", "STATE"];
         out.table(heads, &rows, "Nobody is connected.")
     })
 }

@@ -50,6 +50,7 @@ fn answer(request: &Request) -> Reply {
             mechanism: "SCRAM-SHA-256-PLUS".to_owned(),
             since: 1_795_449_842,
             priority: None,
+            asleep: true,
         }]),
         _ => problem(ProblemKind::Invalid, "unexpected call"),
     }
@@ -195,6 +196,7 @@ fn sessions() {
     let fake = Fake::new(answer);
     let out = fake.snug(&["session", "list"]).ok();
     assert!(out.contains("ann@home.example/phone  192.168.1.7:40000  TLSv1.3"), "{out}");
+    assert!(out.lines().any(|line| line.ends_with("-         asleep")), "{out}");
     fake.snug(&["session", "list", "ann"]).ok();
     let out = fake.snug(&["session", "kick", "ann"]).ok();
     assert_eq!(out, "ann/a is disconnected.\n");

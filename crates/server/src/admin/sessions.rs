@@ -81,5 +81,6 @@ fn shown(session: &Bound) -> Session {
         mechanism: session.about.mechanism.to_owned(),
         since: session.about.since,
         priority: session.priority,
+        asleep: session.outbox.is_asleep(),
     }
 }

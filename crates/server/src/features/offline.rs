@@ -4,10 +4,11 @@
 //! becomes available with a priority of zero or more. Spec: XEP-0160 §2 and §3; XEP-0203 §4;
 //! RFC 6121 §8.5.2.2.1.
 //!
-//! State: `Handing`, one per account: what is on its way to which session.
+//! State: `Handing`, of at most one session per account: what is on its way to it. It is the
+//! session's, because a failed write empties what is the account's.
 //! Invariants: a kept message is deleted only after a client has it (it was written to its
-//! connection or, with stream management, acknowledged), and goes to one client only; messages leave in the order they came; past the limit the sender
-//! gets an error, nothing is dropped.
+//! connection or, with stream management, acknowledged), and goes to one client only; messages
+//! leave in the order they came; past the limit the sender gets an error, nothing is dropped.
 
 use store::{Batch, Raw, Span, StoreError, Table};
 use xmpp::element::Element;
@@ -19,7 +20,7 @@ use xmpp::{datetime, ns};
 use super::{Cx, Feature, Spec};
 use crate::daemon::Daemon;
 use crate::effect::Handled;
-use crate::registry::SessionId;
+use crate::registry::{Bound, SessionId};
 use crate::wire::Wire;
 
 const OFFLINE: Table<(String, u64), Raw> = Table::new("offline");
@@ -45,11 +46,14 @@ fn mailbox(owner: &str) -> Span<(String, u64)> {
     Span::<(String, u64)>::under(owner)
 }
 
-/// Which session is being handed kept messages, up to which key.
+/// The session is being handed kept messages, up to this key.
 #[derive(Debug)]
 struct Handing {
-    session: SessionId,
     last_key: u64,
+}
+
+fn handing(session: &Bound) -> Option<&Handing> {
+    session.slots.get()
 }
 
 /// Keeps `message` for the account, or says what to answer.
@@ -109,7 +113,7 @@ pub fn delayed(owner: &BareJid, message: &Stanza, unix: u64) -> Element {
 
 fn available(cx: &mut Cx<'_>, session: SessionId) {
     // One client gets them; the others see them by other means later (XEP-0160 §2, step 6).
-    if cx.account.slots.get::<Handing>().is_none() {
+    if !cx.account.sessions.iter().any(|s| handing(s).is_some()) {
         hand_over(cx, session, 0);
     }
 }
@@ -125,7 +129,7 @@ fn hand_over(cx: &mut Cx<'_>, session: SessionId, after: u64) {
             return;
         }
     };
-    let Some(bound) = cx.account.session(session) else { return };
+    let Some(bound) = cx.account.session_mut(session) else { return };
     let mut last_key = after;
     for ((_, key), Raw(bytes)) in &page {
         last_key = *key;
@@ -140,9 +144,9 @@ fn hand_over(cx: &mut Cx<'_>, session: SessionId, after: u64) {
         }
     }
     if page.is_empty() {
-        cx.account.slots.take::<Handing>();
+        bound.slots.take::<Handing>();
     } else {
-        cx.account.slots.put(Handing { session, last_key });
+        bound.slots.put(Handing { last_key });
     }
 }
 
@@ -152,13 +156,8 @@ pub fn delivered(cx: &mut Cx<'_>, session: SessionId, keys: &[u64]) {
     for key in keys {
         cx.effects.writes.delete(&OFFLINE, &(cx.account.jid.as_str(), *key));
     }
-    let next = cx
-        .account
-        .slots
-        .get::<Handing>()
-        .filter(|h| h.session == session && keys.contains(&h.last_key))
-        .map(|h| h.last_key);
-    if let Some(after) = next {
+    let last = cx.account.session(session).and_then(handing).map(|handing| handing.last_key);
+    if let Some(after) = last.filter(|last| keys.contains(last)) {
         hand_over(cx, session, after);
     }
 }
@@ -166,11 +165,10 @@ pub fn delivered(cx: &mut Cx<'_>, session: SessionId, keys: &[u64]) {
 /// What did not reach the session's client stays for the next one; another client that is there
 /// gets it now.
 fn closed(cx: &mut Cx<'_>, session: SessionId) {
-    let handing = cx.account.slots.get::<Handing>().is_some_and(|h| h.session == session);
-    if !handing {
+    let gone = cx.account.session_mut(session).and_then(|s| s.slots.take::<Handing>());
+    if gone.is_none() {
         return;
     }
-    cx.account.slots.take::<Handing>();
     let other =
         cx.account.sessions.iter().find(|s| s.id != session && s.priority >= Some(0)).map(|s| s.id);
     if let Some(other) = other {
@@ -210,4 +208,46 @@ pub fn import(batch: &mut Batch, owner: &BareJid, messages: &[String]) -> Result
         batch.put(&OFFLINE, &(owner.as_str(), key), &Raw(element.to_xml("").into_bytes()));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::durability::Durability;
+    use crate::features::presence::home::{Home, stanza};
+    use crate::registry::{self, Slots};
+
+    fn hears(home: &Home, durability: &Durability, id: SessionId) -> Vec<u64> {
+        let owner = BareJid::parse("ann@home.example").unwrap();
+        let entry = home.daemon.registry.find(&owner).unwrap();
+        let account = registry::lock(&entry);
+        account.session(id).unwrap().outbox.drain(durability, &mut String::new()).kept
+    }
+
+    /// A write of the account fails while kept messages are on their way to one client: what
+    /// memory knew of the account is forgotten then, but not that.
+    #[test]
+    fn kept_messages_go_to_one_client_even_if_a_write_fails() {
+        let home = Home::new();
+        let owner = BareJid::parse("ann@home.example").unwrap();
+        let message =
+            stanza("<message from='bob@x' to='ann@home.example'><body>hi</body></message>");
+        home.with(&owner, None, |cx| keep(cx, &message).unwrap());
+        let (phone, desk) =
+            (home.bind("ann@home.example/phone"), home.bind("ann@home.example/desk"));
+        home.with(&owner, Some(phone), |cx| available(cx, phone));
+        home.with(&owner, None, |cx| cx.account.slots = Slots::default());
+        home.with(&owner, Some(desk), |cx| {
+            cx.account.session_mut(desk).unwrap().priority = Some(0);
+            available(cx, desk);
+        });
+        let durability = &home.daemon.durability;
+        assert_eq!(hears(&home, durability, desk), Vec::<u64>::new());
+        assert_eq!(hears(&home, durability, phone), [1]);
+        // The phone ends without having said that it has it: then it is the other one's turn.
+        home.with(&owner, None, |cx| closed(cx, phone));
+        assert_eq!(hears(&home, durability, desk), [1]);
+        home.with(&owner, Some(desk), |cx| delivered(cx, desk, &[1]));
+        assert_eq!(home.daemon.store.count(&OFFLINE, &mailbox(owner.as_str())).unwrap(), 0);
+    }
 }

@@ -20,7 +20,7 @@ use xmpp::{ns, resume};
 use super::{Cx, Feature, Spec, offline};
 use crate::daemon::Daemon;
 use crate::durability::{Durability, Ticket};
-use crate::limits::{ENDED_REMEMBERED_MAX, RESUME_TIME_MAX};
+use crate::limits::ENDED_REMEMBERED_MAX;
 use crate::random;
 use crate::registry::{Bound, SessionId};
 use crate::session::resume::Claim;
@@ -104,8 +104,8 @@ fn enable(cx: &mut Cx<'_>, id: SessionId, request: &Element) {
     let mut enabled = Element::new("enabled", ns::SM);
     // XEP-0198 §3: the client names the longest time of use to it, in seconds.
     let wish = request.attr("max").and_then(resume::parse_count);
-    let patience = wish.map_or(RESUME_TIME_MAX, |max| Duration::from_secs(u64::from(max)));
-    let patience = patience.min(RESUME_TIME_MAX);
+    let most = cx.daemon.config.limits.resume_seconds;
+    let patience = Duration::from_secs(wish.map_or(most, |max| max.min(most)).into());
     let resumable = matches!(request.attr("resume"), Some("true" | "1")) && !patience.is_zero();
     let resumable = resumable.then(|| {
         let previd = random::text(NAME_CHARACTERS);

@@ -198,6 +198,28 @@ mod tests {
         assert_eq!(refusal, Some(Refusal::Unknown { handled: Some(2) }));
     }
 
+    /// Its end tells how much was handled; from then on that has to stay true.
+    #[tokio::test]
+    async fn a_session_that_was_replaced_handles_nothing_more() {
+        let (home, _) = Home::set_up().await;
+        let (daemon, now) = (home.daemon(), Now::read());
+        let ann = BareJid::parse("ann@home.example").unwrap();
+        let mut old = Session::bind(daemon, &ann, Some("phone"), about()).unwrap();
+        let enable = element("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+        old.handle_nonza(now, &enable).unwrap();
+        let enabled = element(&said(&home, &old).await);
+        let claim = Claim { previd: enabled.attr("id").unwrap(), handled: 0 };
+        old.handle(now, message()).unwrap();
+        let _new = Session::bind(daemon, &ann, Some("phone"), about()).unwrap();
+        // Read from the old socket before, and looked at too late.
+        let error = old.handle(now, message()).unwrap_err();
+        assert_eq!(error.condition, StreamCondition::Conflict);
+        daemon.durability.wait(old.outbox.line.unsettled()).await.unwrap();
+        let refusal = Session::resume(daemon, &ann, claim, about()).err();
+        assert_eq!(refusal, Some(Refusal::Unknown { handled: Some(1) }));
+        assert_eq!(old.outbox.line.handled(), 1);
+    }
+
     #[tokio::test]
     async fn a_locked_account_gets_no_session_back() {
         let (home, _) = Home::set_up().await;

@@ -73,6 +73,26 @@ async fn after_its_time_a_session_is_over() {
 }
 
 #[tokio::test]
+async fn the_home_says_how_long_sessions_wait() {
+    let home = Home::start_with("sm-short", |c| c.limits.resume_seconds = 1).await;
+    home.account("bob").await;
+    let bob = Managed::log_in(&home, "bob/desk", "resume='true' max='300'").await.cut();
+    counted(&home, "session.expired", 1).await;
+    let mut client = Managed::ask(&home, &bob).await;
+    assert_eq!(refused(&mut client).await.0, "item-not-found");
+    home.stop().await;
+
+    let home = Home::start_with("sm-none", |c| c.limits.resume_seconds = 0).await;
+    home.account("bob").await;
+    let mut bob = Managed::log_in(&home, "bob/desk", RESUMABLE).await;
+    assert_eq!(bob.memory.id, "", "stanzas are acknowledged, but nobody waits");
+    bob.settle().await;
+    drop(bob.cut());
+    gone(&home, "bob/desk").await;
+    home.stop().await;
+}
+
+#[tokio::test]
 async fn what_another_device_has_is_not_delivered_again() {
     let home = home("other").await;
     let mut ann = Managed::log_in(&home, "ann/phone", RESUMABLE).await;
@@ -185,7 +205,8 @@ async fn sessions_that_sleep_count_and_give_way() {
     counted(&home, "session.asleep", 1).await;
     let mut second = Managed::log_in(&home, "bob/two", RESUMABLE).await;
     let all = home.call(List { name: None }).await;
-    assert_eq!(all.len(), 2, "one sleeps, and is a session");
+    let asleep: Vec<_> = all.iter().map(|s| (s.jid.ends_with("one"), s.asleep)).collect();
+    assert_eq!(asleep, [(true, true), (false, false)], "one sleeps, and is a session");
     let mut third = Managed::log_in(&home, "bob/three", RESUMABLE).await;
     let mut client = Managed::ask(&home, &first).await;
     assert_eq!(refused(&mut client).await.0, "item-not-found");
