@@ -40,51 +40,59 @@ pub fn node_and_version(info: &Element) -> String {
 #[must_use]
 pub fn verification(query: &Element) -> String {
     use sha1::Digest as _;
-    let attr = |e: &Element, name: &str| e.attr(name).unwrap_or_default().to_owned();
-    let mut identities: Vec<String> = query
-        .children()
-        .filter(|e| e.name() == "identity")
-        .map(|e| {
-            let lang = e.lang().unwrap_or_default();
-            format!("{}/{}/{lang}/{}<", attr(e, "category"), attr(e, "type"), attr(e, "name"))
-        })
-        .collect();
-    identities.sort_unstable();
-    let mut features: Vec<String> = query
-        .children()
-        .filter(|e| e.name() == "feature")
-        .map(|e| format!("{}<", attr(e, "var")))
-        .collect();
-    features.sort_unstable();
-    let mut forms: Vec<String> =
-        query.children().filter(|e| e.is("x", ns::DATA)).filter_map(form).collect();
-    forms.sort_unstable();
-    let text = identities.into_iter().chain(features).chain(forms).collect::<String>();
-    STANDARD.encode(sha1::Sha1::digest(text.as_bytes()))
+    STANDARD.encode(sha1::Sha1::digest(hashed_text(query).as_bytes()))
 }
 
-/// §5.1 steps 6 and 7: a form's type, then its fields by name with their values by order.
-fn form(form: &Element) -> Option<String> {
-    let mut fields: Vec<(String, Vec<String>)> = form
+/// §5.1: the text of a disco#info `query` that is hashed. All that is sorted is sorted as it is,
+/// before the separators come: `a` stands before `a#b`, although `a<` does not.
+#[must_use]
+pub fn hashed_text(query: &Element) -> String {
+    fn attr<'a>(element: &'a Element, name: &str) -> &'a str {
+        element.attr(name).unwrap_or_default()
+    }
+    let named = |name: &'static str| query.children().filter(move |e| e.is(name, ns::DISCO_INFO));
+    let identity = |e| (attr(e, "category"), attr(e, "type"), e.lang().unwrap_or_default(), e);
+    let mut identities: Vec<_> = named("identity").map(identity).collect();
+    identities
+        .sort_unstable_by_key(|&(category, ty, lang, e)| (category, ty, lang, attr(e, "name")));
+    let mut features: Vec<_> = named("feature").map(|e| attr(e, "var")).collect();
+    features.sort_unstable();
+    let mut forms: Vec<_> = query.children().filter_map(form).collect();
+    forms.sort_unstable();
+    let mut text = String::new();
+    for (category, ty, lang, e) in identities {
+        text.extend([category, "/", ty, "/", lang, "/", attr(e, "name"), "<"]);
+    }
+    for part in features.into_iter().map(str::to_owned).chain(forms.into_iter().flatten()) {
+        text.extend([part.as_str(), "<"]);
+    }
+    text
+}
+
+/// §5.1 steps 6 and 7: a form's type, then its fields by name with their values by order. A form
+/// whose type is not there or not hidden counts as absent (§5.4 rule 3.6).
+fn form(form: &Element) -> Option<Vec<String>> {
+    let is_type = |e: &&Element| e.is("field", ns::DATA) && e.attr("var") == Some("FORM_TYPE");
+    let ty = form.children().find(is_type).and_then(|field| field.attr("type"));
+    if !form.is("x", ns::DATA) || ty != Some("hidden") {
+        return None;
+    }
+    let mut fields: Vec<(&str, Vec<String>)> = form
         .children()
-        .filter(|e| e.name() == "field")
+        .filter(|e| e.is("field", ns::DATA))
         .map(|field| {
-            let mut values: Vec<_> =
-                field.children().map(|value| value.text().into_owned()).collect();
+            let values = field.children().filter(|e| e.is("value", ns::DATA));
+            let mut values: Vec<_> = values.map(|value| value.text().into_owned()).collect();
             values.sort_unstable();
-            (field.attr("var").unwrap_or_default().to_owned(), values)
+            (field.attr("var").unwrap_or_default(), values)
         })
         .collect();
     fields.sort_unstable();
-    let ty = fields.iter().position(|(var, _)| var == "FORM_TYPE").map(|at| fields.remove(at))?;
-    let mut text = format!("{}<", ty.1.concat());
+    let ty = fields.iter().position(|(var, _)| *var == "FORM_TYPE").map(|at| fields.remove(at))?;
+    let mut text = vec![ty.1.concat()];
     for (var, values) in fields {
-        text.push_str(&var);
-        text.push('<');
-        for value in values {
-            text.push_str(&value);
-            text.push('<');
-        }
+        text.push(var.to_owned());
+        text.extend(values);
     }
     Some(text)
 }
@@ -129,5 +137,25 @@ mod tests {
         )
         .unwrap();
         assert_eq!(verification(&query), "q07IKJEyjvHSyhy//CH0CxmKi8w=");
+    }
+
+    /// Sorting with the separators would put `mam:2#extended` before `mam:2`, since `#` stands
+    /// before `<`.
+    #[test]
+    fn what_begins_like_another_comes_after_it() {
+        let query = Element::parse(
+            "<query xmlns='http://jabber.org/protocol/disco#info'>\
+             <identity category='client' type='pc' name='b' xml:lang='de'/>\
+             <identity category='client' type='pc' name='a' xml:lang='de-AT'/>\
+             <feature var='urn:xmpp:mam:2#extended'/><feature var='urn:xmpp:mam:2'/>\
+             <x xmlns='jabber:x:data'><field var='FORM_TYPE' type='hidden'><value>t#x</value></field>\
+             </x><x xmlns='jabber:x:data'><field var='v2'><value>a+</value><value>a</value></field>\
+             <field var='v'/><field var='FORM_TYPE' type='hidden'><value>t</value></field></x>\
+             <x xmlns='jabber:x:data'><field var='no type'/></x></query>",
+        )
+        .unwrap();
+        let text = "client/pc/de/b<client/pc/de-AT/a<urn:xmpp:mam:2<urn:xmpp:mam:2#extended<\
+                    t<v<v2<a<a+<t#x<";
+        assert_eq!(hashed_text(&query), text);
     }
 }
