@@ -114,6 +114,26 @@ pub const BLOCKLIST_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 4;
 /// error comes within moments of its message.
 pub const COPIED_REMEMBERED_MAX: usize = 64;
 
+/// Kinds of clients whose capabilities are remembered; the least used are forgotten and asked
+/// again. A family's apps with their updates are some dozens.
+pub const CLIENTS_VERIFIED_MAX: usize = 512;
+
+/// Bytes of a client's answer about itself. The longest known are some 10 kB.
+pub const CLIENT_INFO_BYTES_MAX: usize = 64 * 1024;
+
+/// Nodes whose news a client wants (`+notify`); clients name about ten.
+pub const CLIENT_NODES_MAX: usize = 128;
+
+/// Bytes of the names of these nodes. With the above, all that is remembered stays below 8 MB.
+pub const CLIENT_NODES_BYTES_MAX: usize = 8 * 1024;
+
+/// Bytes of the name under which a client can be asked about itself: an address of a home page and
+/// a hash.
+pub const CLIENT_NAME_BYTES_MAX: usize = 1_023;
+
+/// Time after which a client that does not answer is asked again, when it sends presence next.
+pub const CLIENT_ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+
 /// Bytes of one vCard as XML. Pictures of people in lists are some 20 kB.
 pub const VCARD_BYTES_MAX: usize = 128 * 1024;
 

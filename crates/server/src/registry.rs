@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use xmpp::jid::{BareJid, Jid};
 use xmpp::stanza::Stanza;
 
+use crate::features::client_caps::Verified;
 use crate::features::stream_management::Ended;
 use crate::outbox::Outbox;
 
@@ -133,6 +134,8 @@ pub fn lock(entry: &Entry) -> MutexGuard<'_, Account> {
 pub struct Registry {
     /// What is remembered of resumable sessions that ended.
     pub ended: Ended,
+    /// What is known of clients by the hash of their capabilities.
+    pub verified: Verified,
     accounts: RwLock<HashMap<BareJid, Entry>>,
 }
 

@@ -257,12 +257,14 @@ impl Session {
         }
     }
 
-    /// An IQ that the server answers: requests are dispatched, answers are to our own pings.
+    /// An IQ for the account or the server: requests are dispatched; answers are to our pings,
+    /// which ask for no more than a sign of life, or to what a feature asked.
     fn request(&mut self, now: Now, target: Target, iq: &Stanza) {
-        if matches!(iq.iq_type(), Some(IqType::Get | IqType::Set)) {
-            let daemon = Arc::clone(&self.daemon);
-            self.with_account(now, |cx| daemon.dispatch.run(cx, target, iq));
-        }
+        let (daemon, id) = (Arc::clone(&self.daemon), self.id);
+        self.with_account(now, |cx| match iq.iq_type() {
+            Some(IqType::Get | IqType::Set) => daemon.dispatch.run(cx, target, iq),
+            _ => features::on_answer(cx, id, iq),
+        });
     }
 
     fn refuse(&mut self, now: Now, stanza: &Stanza, condition: StanzaCondition) {

@@ -20,6 +20,7 @@ use crate::registry::{Account, Bound, SessionId};
 pub mod blocking;
 pub mod caps;
 pub mod carbons;
+pub mod client_caps;
 pub mod contact;
 pub mod csi;
 pub mod disco;
@@ -45,6 +46,7 @@ pub const ALL: &[Feature] = &[
     stanza_ids::FEATURE,
     caps::FEATURE,
     carbons::FEATURE,
+    client_caps::FEATURE,
     contact::FEATURE,
     csi::FEATURE,
     disco::FEATURE,
@@ -91,6 +93,15 @@ pub struct Feature {
     /// A session of the account became available with a priority of zero or more: it had none
     /// before, or a negative one.
     pub(crate) available: Option<fn(&mut Cx<'_>, SessionId)>,
+    /// A session of the account told everybody that it is available; `true` = it was not before.
+    pub(crate) presence: Option<fn(&mut Cx<'_>, SessionId, bool)>,
+    /// A session of the account answers, by IQ result or error, what the account or the server
+    /// asked it. `true` = it was this feature's question.
+    pub(crate) answer: Option<fn(&mut Cx<'_>, SessionId, &Stanza) -> bool>,
+    /// An available session of the account wants to hear of these nodes, and did not before: it
+    /// has just become available, or said so, or it is known only now. Once for each node as
+    /// long as the session is available and wants it.
+    pub(crate) interested: Option<fn(&mut Cx<'_>, SessionId, &[&str])>,
     /// A session of the account is about to be removed.
     pub(crate) closed: Option<fn(&mut Cx<'_>, SessionId)>,
     /// The account is removed for good: delete what the feature stored of it.
@@ -114,6 +125,9 @@ impl Feature {
             incoming: None,
             delivered: None,
             available: None,
+            presence: None,
+            answer: None,
+            interested: None,
             closed: None,
             removed: None,
         }
@@ -293,6 +307,21 @@ pub fn on_delivered(cx: &mut Cx<'_>, message: &Stanza, pick: &Pick<'_>) {
 /// Calls every feature's `available`.
 pub fn on_available(cx: &mut Cx<'_>, session: SessionId) {
     ALL.iter().filter_map(|f| f.available).for_each(|hook| hook(cx, session));
+}
+
+/// Calls every feature's `presence`.
+pub fn on_presence(cx: &mut Cx<'_>, session: SessionId, first: bool) {
+    ALL.iter().filter_map(|f| f.presence).for_each(|hook| hook(cx, session, first));
+}
+
+/// Asks the features' `answer` until one knows the question. Other answers are nobody's.
+pub fn on_answer(cx: &mut Cx<'_>, session: SessionId, iq: &Stanza) {
+    ALL.iter().filter_map(|f| f.answer).any(|hook| hook(cx, session, iq));
+}
+
+/// Calls every feature's `interested`.
+pub fn on_interested(cx: &mut Cx<'_>, session: SessionId, nodes: &[&str]) {
+    ALL.iter().filter_map(|f| f.interested).for_each(|hook| hook(cx, session, nodes));
 }
 
 /// Calls every feature's `closed`.

@@ -14,7 +14,9 @@
 //! ```
 //!
 //! An expected stanza says what must be there: attributes with their values (`*` any value, `-`
-//! absent), children with their text (`-`: no such child), in any order and among others. A client receives in order;
+//! absent), children with their text (`-`: no such child), in any order and among others. A value
+//! `$name` is any value the first time, and the same from then on, also in what is sent: for what
+//! the daemon makes up. A client receives in order;
 //! `forgets` drops what came so far. Before each `receives` all clients that sent something are
 //! waited for, so that nothing depends on timing. That asks something of each client, which an
 //! inactive one (XEP-0352) notices; `awaits` is `receives` without it, for what comes unasked.
@@ -31,12 +33,16 @@ struct Actor {
     received: VecDeque<Element>,
 }
 
+/// Values that the script has seen, by the names it gives them.
+type Names = BTreeMap<String, String>;
+
 /// Runs the script `text` in `home`.
 ///
 /// # Panics
 /// When something is not as the script says, with its line.
 pub(crate) async fn run(home: &Home, text: &str) {
     let mut actors: BTreeMap<String, Actor> = BTreeMap::new();
+    let mut names = Names::new();
     let mut lines = text.lines().enumerate().peekable();
     while let Some((number, line)) = lines.next() {
         if line.trim().is_empty() || line.starts_with('#') {
@@ -49,8 +55,12 @@ pub(crate) async fn run(home: &Home, text: &str) {
             xml.push_str(more.trim());
             lines.next();
         }
+        // Longer names first: one may begin like another.
+        for (name, value) in names.iter().rev() {
+            xml = xml.replace(name, value);
+        }
         let step = Step { number: number + 1, line, xml: &xml };
-        Box::pin(step.run(home, &mut actors)).await;
+        names.extend(Box::pin(step.run(home, &mut actors)).await);
     }
 }
 
@@ -61,7 +71,8 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    async fn run(&self, home: &Home, actors: &mut BTreeMap<String, Actor>) {
+    /// Gives the names that it saw the values of.
+    async fn run(&self, home: &Home, actors: &mut BTreeMap<String, Actor>) -> Names {
         let words: Vec<&str> = self.line.split_whitespace().collect();
         match words[..] {
             ["accounts", ..] => {
@@ -90,9 +101,9 @@ impl Step<'_> {
                 if self.actor(actors, who).received.is_empty() {
                     settle(home, actors).await;
                 }
-                self.receives(actors, who).await;
+                return self.receives(actors, who).await;
             }
-            [who, "awaits"] => self.receives(actors, who).await,
+            [who, "awaits"] => return self.receives(actors, who).await,
             [who, "receives", "nothing"] => {
                 settle(home, actors).await;
                 let received = &self.actor(actors, who).received;
@@ -100,13 +111,14 @@ impl Step<'_> {
             }
             _ => panic!("line {}: not understood: {}", self.number, self.line),
         }
+        Names::new()
     }
 
     fn actor<'b>(&self, actors: &'b mut BTreeMap<String, Actor>, who: &str) -> &'b mut Actor {
         actors.get_mut(who).unwrap_or_else(|| panic!("line {}: {who} is not there", self.number))
     }
 
-    async fn receives(&self, actors: &mut BTreeMap<String, Actor>, who: &str) {
+    async fn receives(&self, actors: &mut BTreeMap<String, Actor>, who: &str) -> Names {
         let expected = Element::parse(&with_namespace(self.xml)).unwrap_or_else(|e| {
             panic!("line {}: the script's XML is wrong: {e}", self.number);
         });
@@ -123,6 +135,22 @@ impl Step<'_> {
                 self.xml,
                 got.to_xml("")
             );
+        }
+        let mut names = Names::new();
+        learn(&expected, &got, &mut names);
+        names
+    }
+}
+
+/// Takes the values of names out of `got`, which fits.
+fn learn(expected: &Element, got: &Element, names: &mut Names) {
+    for attr in expected.attrs().iter().filter(|attr| attr.value.starts_with('$')) {
+        let value = got.attr(&attr.name).unwrap_or_default();
+        names.insert(attr.value.clone(), value.to_owned());
+    }
+    for child in expected.children() {
+        if let Some(found) = got.children().find(|c| fits(child, c).is_ok()) {
+            learn(child, found, names);
         }
     }
 }
@@ -153,6 +181,7 @@ fn fits(expected: &Element, got: &Element) -> Result<(), String> {
         let right = match attr.value.as_str() {
             "*" => value.is_some(),
             "-" => value.is_none(),
+            name if name.starts_with('$') => value.is_some(),
             exact => value == Some(exact),
         };
         if !right {

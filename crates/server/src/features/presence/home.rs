@@ -20,7 +20,9 @@ use xmpp::stanza::{IqType, Kind, PresenceType, Stanza};
 
 use crate::daemon::{Daemon, Now};
 use crate::effect::Effects;
-use crate::features::{Cx, Dispatch, Target, on_closed, on_removed, presence, subscription};
+use crate::features::{
+    Cx, Dispatch, Target, on_answer, on_closed, on_removed, presence, subscription,
+};
 use crate::outbox::Outbox;
 use crate::registry::{self, About, Bound, Registry, SessionId, Slots};
 use crate::testing::TempDir;
@@ -113,7 +115,9 @@ impl Home {
         let mut stanza = stanza(xml);
         stanza.set_from(full.clone());
         let to = stanza.to().cloned();
+        let request = matches!(stanza.iq_type(), Some(IqType::Get | IqType::Set));
         self.with(&full.to_bare(), Some(id), |cx| match (stanza.kind(), to) {
+            (Kind::Iq, None) if !request => on_answer(cx, id, &stanza),
             (Kind::Iq, None) => cx.daemon.dispatch.run(cx, Target::Account, &stanza),
             (Kind::Presence, None) => presence::broadcast(cx, id, stanza),
             (Kind::Presence, Some(to)) => match stanza.presence_type() {

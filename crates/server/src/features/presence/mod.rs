@@ -19,7 +19,7 @@ use xmpp::stanza::{PresenceType, Stanza};
 
 use super::roster::Roster;
 use super::subscription::state::Half;
-use super::{Cx, Feature, Spec, blocking, on_available, subscription};
+use super::{Cx, Feature, Spec, blocking, on_available, on_presence, subscription};
 use crate::effect::Handled;
 use crate::registry::SessionId;
 
@@ -74,6 +74,7 @@ fn say_available(cx: &mut Cx<'_>, id: SessionId, stanza: &Stanza) -> Handled {
     if priority >= 0 && before < Some(0) {
         on_available(cx, id);
     }
+    on_presence(cx, id, before.is_none());
     Ok(())
 }
 
