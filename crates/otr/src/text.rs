@@ -10,6 +10,7 @@
 use std::ops::Range;
 
 use crate::encoding::{ENCODED_START, Reader};
+use crate::messages::IGNORE_UNREADABLE;
 
 /// What every OTR message but a tagged plaintext contains.
 const MARK: &[u8] = b"?OTR";
@@ -25,8 +26,8 @@ const TAG_V3: &[u8; 8] = b"  \t\t  \t\t";
 /// Bytes in one group of a whitespace tag.
 const GROUP: usize = TAG_V2.len();
 
-/// Base64 characters that hold version, type and both instance tags (11 bytes).
-const HEADER_CHARS: usize = 15;
+/// Base64 characters that hold version, type, both instance tags and flags (12 bytes).
+const HEADER_CHARS: usize = 16;
 
 /// Versions of the protocol that somebody offers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -170,17 +171,37 @@ pub fn classify(text: &[u8]) -> Text {
 pub fn instances(text: &[u8]) -> Option<(u32, u32)> {
     match classify(text) {
         Text::Encoded { version: 3, at, .. } => {
-            let chars = text.get(at + ENCODED_START.len()..)?.iter().copied();
-            let head: Vec<u8> =
-                chars.filter(|b| !b.is_ascii_whitespace()).take(HEADER_CHARS).collect();
-            let wrapped = [ENCODED_START, &head, b"."].concat();
-            let bytes = crate::encoding::unwrap(&wrapped, true)?;
+            let bytes = header_bytes(text, at)?;
             let mut reader = Reader::new(bytes.get(3..)?);
             Some((reader.u32()?, reader.u32()?))
         }
         Text::Fragment { .. } => crate::Fragment::parse(text)?.instances,
         _ => None,
     }
+}
+
+/// Is it a data message that nobody misses, with the flag "ignore unreadable"? Clients set it on
+/// what their people did not type: heartbeats, verifications, and the end of a session.
+#[must_use]
+pub fn may_be_lost(text: &[u8]) -> bool {
+    let Text::Encoded { version, kind: MessageKind::Data, at } = classify(text) else {
+        return false;
+    };
+    let flags = match version {
+        3 => 11,
+        2 => 3,
+        _ => return false,
+    };
+    header_bytes(text, at)
+        .and_then(|bytes| bytes.get(flags).copied())
+        .is_some_and(|flags| flags & IGNORE_UNREADABLE != 0)
+}
+
+/// The first bytes of the encoded message that stands at `at`.
+fn header_bytes(text: &[u8], at: usize) -> Option<Vec<u8>> {
+    let chars = text.get(at + ENCODED_START.len()..)?.iter().copied();
+    let head: Vec<u8> = chars.filter(|b| !b.is_ascii_whitespace()).take(HEADER_CHARS).collect();
+    crate::encoding::unwrap(&[ENCODED_START, &head, b"."].concat(), true)
 }
 
 /// `?OTR` is cut off. Version 1 is a `?` right behind; then `v`, digits, and a `?` that may be
@@ -260,9 +281,31 @@ mod tests {
         let commit = b"x ?OTR:AAMCTinmggAAAAAAAADE";
         assert_eq!(instances(commit), Some((0x4e29_e682, 0)));
         assert_eq!(instances(b"?OTR:AAMC\nTin\nmgmV/1nQAAAA"), Some((0x4e29_e682, 0x657f_d674)));
+        assert_eq!(instances(b"?OTR:AAMCTinmgmV/1n"), None, "torn");
         assert_eq!(instances(b"?OTR|5a73a599|27e31597,1,3,x,"), Some((0x5a73_a599, 0x27e3_1597)));
         for none in ["?OTR:AAMC", "?OTR:AAICTinmggAAAAAAAADE", "?OTR,1,2,x,", "hi", "?OTRv3?"] {
             assert_eq!(instances(none.as_bytes()), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_lost_says_so() {
+        // The first twelve bytes of version 3, and four of version 2, with and without the flag.
+        for flagged in
+            ["?OTR:AAMDTinmgmV/1nQBAAAA.", "words ?OTR:AAMDTinm\ngmV/1nQB", "?OTR:AAIDAQ."]
+        {
+            assert!(may_be_lost(flagged.as_bytes()), "{flagged}");
+        }
+        for needed in [
+            "?OTR:AAMDTinmgmV/1nQAAAAA.",
+            "?OTR:AAIDAAAA.",
+            "?OTR:AAMCTinmgmV/1nQBAAAA.",
+            "?OTR:AAEDAQ.",
+            "?OTR:AAMDTinmgmV",
+            "?OTRv23?",
+            "AAMDTinmgmV/1nQBAAAA",
+        ] {
+            assert!(!may_be_lost(needed.as_bytes()), "{needed}");
         }
     }
 }

@@ -18,7 +18,7 @@ use xmpp::stanza::{IqType, Kind, MessageType, PresenceType, Stanza};
 use crate::daemon::{Daemon, Now};
 use crate::durability::Ticket;
 use crate::effect::Effects;
-use crate::features::{self, Cx, Gate, Pick, Target, offline, presence};
+use crate::features::{self, Cx, Gate, Pick, Target, offline, otr_delivery, presence};
 use crate::letter::Letter;
 use crate::outbox::End;
 use crate::registry::{self, Account, SessionId};
@@ -238,6 +238,15 @@ fn take_in(cx: &mut Cx<'_>, errand: Errand, stanza: Stanza) -> Refused {
         connected: to.resource().is_some_and(|r| cx.account.resource(r).is_some()),
         reachable: cx.account.sessions.iter().any(|s| s.priority >= Some(0)),
     };
+    if !situation.connected {
+        match otr_delivery::place(cx, &stanza) {
+            otr_delivery::Place::Usual => {}
+            otr_delivery::Place::Session(id) => {
+                return send_to(cx, errand, stanza, &|s| s.id == id);
+            }
+            otr_delivery::Place::Nowhere => return Refused::default(),
+        }
+    }
     match router::decide(router_class(&stanza), situation) {
         Route::Ignore => {}
         Route::Refuse(condition) => cx.refuse(&stanza, &StanzaError::new(condition)),

@@ -133,6 +133,21 @@ pub const CLIENT_NAME_BYTES_MAX: usize = 1_023;
 
 /// Time after which a client that does not answer is asked again, when it sends presence next.
 pub const CLIENT_ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+/// OTR conversations remembered per account, to bring messages to the device that can read them.
+/// Nobody talks privately with more people in a day; about 300 bytes each.
+pub const OTR_TALKS_MAX: usize = 64;
+
+/// Silence after which an OTR session counts as over. A day: clients that are left open overnight
+/// go on in the morning.
+pub const OTR_TALK_TIME_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Time in which a client that asks for no name gets back the one it had, where it left an OTR
+/// session: a lift, a tunnel, a router that restarts.
+pub const OTR_NAME_TIME_MAX: Duration = Duration::from_secs(600);
+
+/// Time between two notes to the other devices that a private conversation goes on elsewhere: often
+/// enough to find it, rare enough to be quiet.
+pub const OTR_MARK_EVERY: Duration = Duration::from_secs(3600);
 
 /// Bytes of one vCard as XML. Pictures of people in lists are some 20 kB.
 pub const VCARD_BYTES_MAX: usize = 128 * 1024;

@@ -15,6 +15,7 @@ use xmpp::jid::{BareJid, Jid};
 use xmpp::stanza::Stanza;
 
 use crate::features::client_caps::Verified;
+use crate::features::otr_delivery::talks::Talks;
 use crate::features::stream_management::Ended;
 use crate::outbox::Outbox;
 
@@ -136,6 +137,8 @@ pub struct Registry {
     pub ended: Ended,
     /// What is known of clients by the hash of their capabilities.
     pub verified: Verified,
+    /// Which devices have OTR sessions with whom.
+    pub talks: Talks,
     accounts: RwLock<HashMap<BareJid, Entry>>,
 }
 

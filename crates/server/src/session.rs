@@ -19,7 +19,7 @@ use xmpp::stanza::{IqType, Kind, PresenceType, Stanza};
 use crate::daemon::{Daemon, Now};
 use crate::deliver;
 use crate::durability::Ticket;
-use crate::features::{self, Cx, Target, offline, presence, subscription};
+use crate::features::{self, Cx, Target, offline, otr_delivery, presence, subscription};
 use crate::letter::Letter;
 use crate::outbox::{End, Outbox};
 use crate::registry::{self, About, Bound, Entry, SessionId, Slots};
@@ -54,10 +54,16 @@ impl Session {
         resource: Option<&str>,
         about: About,
     ) -> Result<Self, StanzaError> {
-        let resource = match resource {
-            Some(r) if !r.is_empty() => r.to_owned(),
-            // RFC 6120 §7.6: the server makes one, random so that it tells nothing.
-            _ => crate::random::text(12),
+        let wish = resource.filter(|r| !r.is_empty());
+        let resource = match wish {
+            Some(wish) => wish.to_owned(),
+            // RFC 6120 §7.6: the server makes one, random so that it tells nothing; the one before
+            // where others still write to it.
+            None => {
+                let before =
+                    daemon.registry.talks.name_before(user, about.address.ip(), Now::read());
+                before.unwrap_or_else(|| crate::random::text(12))
+            }
         };
         let jid = user
             .with_resource(&resource)
@@ -93,6 +99,10 @@ impl Session {
                 return Err(StanzaError::new(StanzaCondition::ResourceConstraint)
                     .with_text("Too many devices are connected; disconnect one first."));
             }
+            let mut slots = Slots::default();
+            if wish.is_none() {
+                slots.put(otr_delivery::MadeUp);
+            }
             account.sessions.push(Bound {
                 id,
                 jid: jid.clone(),
@@ -100,7 +110,7 @@ impl Session {
                 presence: None,
                 priority: None,
                 about,
-                slots: Slots::default(),
+                slots,
             });
         }
         deliver::route_all(daemon, Now::read(), list.into());

@@ -169,6 +169,8 @@ namespaces! {
     REFERENCE = "urn:xmpp:reference:0";
     /// Explicit message encryption: XEP-0380.
     EME = "urn:xmpp:eme:0";
+    /// OTR as it is named in XEP-0380 §5.
+    OTR = "urn:xmpp:otr:0";
     /// OMEMO as deployed (version 0.3): XEP-0384.
     OMEMO_LEGACY = "eu.siacs.conversations.axolotl";
     /// OMEMO: XEP-0384.

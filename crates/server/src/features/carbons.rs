@@ -5,7 +5,8 @@
 //! that want no copy, §10.3 errors.
 //!
 //! The rules of §6.1 are kept with one exception, which is why `urn:xmpp:carbons:rules:0` (§6.2)
-//! is not announced: messages of OTR's machinery are not copied.
+//! is not announced: messages of OTR's machinery are not copied; the others get a note that the
+//! conversation goes on elsewhere (see `otr_delivery`).
 //!
 //! State: `Enabled` and `Copied`, per session. Invariants: a session gets a message once, as
 //! itself or as a copy; a copy is never copied, answered, kept or delivered elsewhere; what a
@@ -19,6 +20,7 @@ use xmpp::jid::Jid;
 use xmpp::ns;
 use xmpp::stanza::{IqType, Kind, MessageType, Stanza};
 
+use super::otr_delivery::{self, kind};
 use super::{Cx, Feature, IqRoute, Pick, Spec, Target, csi};
 use crate::effect::Handled;
 use crate::limits::COPIED_REMEMBERED_MAX;
@@ -84,9 +86,14 @@ fn outgoing(cx: &mut Cx<'_>, stanza: &mut Stanza) -> Handled {
         return Ok(());
     }
     let wants = |s: &Bound| s.id != sender && is_enabled(s);
-    if cx.account.sessions.iter().any(wants) && is_eligible(stanza, Side::Sent) {
+    if !cx.account.sessions.iter().any(wants) {
+        return Ok(());
+    }
+    if is_eligible(stanza, Side::Sent) {
         copy(cx, stanza, Side::Sent, &wants);
         remember(cx, stanza);
+    } else if let Some(note) = otr_delivery::note(cx, stanza, &to.to_bare()) {
+        copy(cx, &note, Side::Sent, &wants);
     }
     Ok(())
 }
@@ -95,10 +102,15 @@ fn outgoing(cx: &mut Cx<'_>, stanza: &mut Stanza) -> Handled {
 fn delivered(cx: &mut Cx<'_>, message: &Stanza, picked: &Pick<'_>) {
     // Who said it to oneself knows it.
     let wants = |s: &Bound| is_enabled(s) && !picked(s) && Some(&s.jid) != message.from();
-    if cx.account.sessions.iter().any(wants)
-        && (is_eligible(message, Side::Received) || answers_copied(cx, message))
-    {
+    if !cx.account.sessions.iter().any(wants) {
+        return;
+    }
+    if is_eligible(message, Side::Received) || answers_copied(cx, message) {
         copy(cx, message, Side::Received, &wants);
+    } else if let Some(peer) = message.from().map(Jid::to_bare)
+        && let Some(note) = otr_delivery::note(cx, message, &peer)
+    {
+        copy(cx, &note, Side::Received, &wants);
     }
 }
 
@@ -135,7 +147,7 @@ fn is_eligible(message: &Stanza, side: Side) -> bool {
         return false;
     }
     let ty = message.message_type();
-    if matches!(ty, None | Some(M::Groupchat | M::Error)) || is_otr(message) {
+    if matches!(ty, None | Some(M::Groupchat | M::Error)) || kind::of(message).is_some() {
         return false;
     }
     if let Some(room) = message.child("x", ns::MUC_USER) {
@@ -156,21 +168,6 @@ fn is_eligible(message: &Stanza, side: Side) -> bool {
 /// Receipts, chat states and markers.
 fn is_talk(payload: &Element) -> bool {
     matches!(payload.ns(), ns::RECEIPTS | ns::CHAT_STATES | ns::CHAT_MARKERS)
-}
-
-/// Is it for the machinery of OTR on one device, and noise on every other? Clients that know
-/// say so themselves (XEP-0364 §4.3), but most that speak OTR do not.
-fn is_otr(message: &Stanza) -> bool {
-    let mut bodies = message.element().children().filter(|child| child.is("body", ns::CLIENT));
-    bodies.any(|body| is_otr_text(&body.text()))
-}
-
-/// The text layer of OTR version 3, as its library reads it: `?OTR` may be anywhere in the text
-/// and only the first counts; what follows makes it data (`:`), a fragment (`,` or `|`), a query
-/// (`?` or `v`) or an error. A white-space tag rides on words for people, so it does not count.
-fn is_otr_text(text: &str) -> bool {
-    let Some((_, rest)) = text.split_once("?OTR") else { return false };
-    rest.starts_with([':', ',', '|', '?', 'v']) || rest.starts_with(" Error:")
 }
 
 /// Messages of a session that the others have a copy of, the latest: an error that answers one
@@ -269,30 +266,7 @@ mod tests {
 
     #[test]
     fn otr() {
-        let machinery = [
-            "?OTR:AAMDJ+MVmSfjFZcAAAAAAQAAAAIAAADA.",
-            "look: ?OTR:AAMD.",
-            "?OTR|5a73a599|27e31597,00001,00003,?OTR:AAMD,",
-            "?OTR,1,3,?OTR:AAEDAAAAAQAAAAEAAADAVf3Ei72ZgFeKqWvLMnuVPVCwxktsOZ1QdjeLp6jn62,",
-            "?OTRv23?\nAnn has requested an Off-the-Record conversation.",
-            "?OTR?v2? This user has requested OTR.",
-            "?OTRv3",
-            "?OTR Error: You sent a message that could not be read.",
-        ];
-        let words = [
-            "What does ?OTR mean",
-            "?OTR",
-            "?OTR Errors are common. ?OTR:AAMD.",
-            "? OTR:AAMD",
-            "hello \t  \t\t\t\t \t \t \t    \t\t  \t  \t\t  \t\t",
-        ];
-        for text in machinery {
-            assert_eq!(message("chat", &format!("<body>{text}</body>")), NONE, "{text}");
-        }
-        for text in words {
-            assert_eq!(message("chat", &format!("<body>{text}</body>")), BOTH, "{text}");
-        }
-        let second = "<body>hi</body><body xml:lang='de'>?OTR:AAMD.</body>";
-        assert_eq!(message("chat", second), NONE);
+        assert_eq!(message("chat", "<body>?OTR:AAMDTinmgmV/1nQAAAAA.</body>"), NONE);
+        assert_eq!(message("chat", "<body>What does ?OTR mean</body>"), BOTH);
     }
 }

@@ -26,6 +26,7 @@ pub mod csi;
 pub mod disco;
 pub mod last;
 pub mod offline;
+pub mod otr_delivery;
 pub mod ping;
 pub mod presence;
 pub mod private_xml;
@@ -52,6 +53,7 @@ pub const ALL: &[Feature] = &[
     disco::FEATURE,
     last::FEATURE,
     offline::FEATURE,
+    otr_delivery::FEATURE,
     ping::FEATURE,
     presence::FEATURE,
     private_xml::FEATURE,
