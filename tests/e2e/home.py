@@ -33,6 +33,9 @@ panel_user = "{user}"
 [panel]
 listen = ["{host}:{panel_port}"]
 data_dir = "{folder}/panel"
+[components]
+listen = {components_listen}
+secrets = "{folder}/components"
 [limits]
 connections_per_address = {connections}
 offline_messages = {offline}
@@ -59,22 +62,29 @@ class Home:
 
     host, domain = HOST, DOMAIN
 
-    def __init__(self, kept, plain=False, connections=1000, offline=100):
-        """Writes the configuration. `kept` is where logs go when the home is given up."""
+    def __init__(self, kept, plain=False, connections=1000, offline=100,
+                 components=None):
+        """Writes the configuration. `kept` is where logs go when the home is given up;
+        `components` are names of components with their secrets."""
         self.kept = Path(kept)
         self.kept.mkdir(parents=True, exist_ok=True)
         # Short, because the path of a unix socket may have 100 bytes only.
         self.folder = Path(tempfile.mkdtemp(prefix="snug-"))
         for name in ("data", "panel"):
             (self.folder / name).mkdir(mode=0o700)
-        self.port, self.direct_port, self.panel_port = free_ports(3)
+        self.port, self.direct_port, self.panel_port, self.component_port = free_ports(4)
         self.socket = self.folder / "admin.sock"
         self.config = self.folder / "snug.toml"
+        secrets = self.folder / "components"
+        secrets.touch(mode=0o600)
+        secrets.write_text("".join(f"{n} {s}\n" for n, s in (components or {}).items()))
         user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True)
         self.config.write_text(CONFIG.format(
             folder=self.folder, host=HOST, port=self.port, direct_port=self.direct_port,
             socket=self.socket, panel_port=self.panel_port, user=user.stdout.strip(),
-            plain=str(plain).lower(), connections=connections, offline=offline))
+            plain=str(plain).lower(),
+            components_listen=json.dumps([f"{HOST}:{self.component_port}"] if components else []),
+            connections=connections, offline=offline))
         self.authority = self.folder / "ca.crt"
         self.panel_url = f"https://{HOST}:{self.panel_port}"
         self.daemon = self.panel = None

@@ -11,7 +11,9 @@ use toml::de::DeTable;
 
 use crate::error::{Fault, shown};
 use crate::file::{self, File, List, Maybe};
-use crate::{Admin, C2s, Config, Contact, Level, Limits, Log, Panel, Server, Tls, keys};
+use crate::{
+    Admin, C2s, Components, Config, Contact, Level, Limits, Log, Panel, Server, Tls, keys,
+};
 
 /// Byte offset of the fault in the text, where there is one, and the fault.
 pub(crate) type At = (Option<usize>, Fault);
@@ -48,6 +50,7 @@ pub(crate) fn parse(text: &str) -> Result<Config, At> {
     let config = Config {
         server: server(file.server)?,
         c2s: c2s(file.c2s)?,
+        components: components(file.components)?,
         tls: tls(file.tls)?,
         admin: admin(file.admin)?,
         panel: panel(file.panel)?,
@@ -131,6 +134,25 @@ fn c2s(f: file::C2s) -> Result<C2s, At> {
         return Err((at, Fault::Unfit { key: "c2s.direct_tls", why }));
     }
     Ok(c2s)
+}
+
+fn components(f: file::Components) -> Result<Components, At> {
+    let d = Components::default();
+    let at = f.listen.as_ref().map(|l| l.span().start);
+    let components = Components {
+        listen: addresses("components.listen", f.listen, d.listen)?,
+        secrets: absolute("components.secrets", f.secrets, d.secrets)?,
+        beyond_loopback: f.beyond_loopback.map_or(d.beyond_loopback, Spanned::into_inner),
+    };
+    let outside = components.listen.iter().any(|a| !a.ip().to_canonical().is_loopback());
+    if outside && !components.beyond_loopback {
+        // XEP-0114 has no encryption.
+        let why = "has an address that other machines can reach, and components speak without \
+                   encryption; use \"127.0.0.1:5347\", or say `beyond_loopback = true` if \
+                   nobody else can listen on that network";
+        return Err((at, Fault::Unfit { key: "components.listen", why }));
+    }
+    Ok(components)
 }
 
 fn tls(f: file::Tls) -> Result<Tls, At> {
@@ -314,6 +336,7 @@ fn is_uri(text: &str) -> bool {
 struct Places {
     starttls: Option<usize>,
     direct_tls: Option<usize>,
+    components: Option<usize>,
     listen: Option<usize>,
 }
 
@@ -323,6 +346,7 @@ impl Places {
         Self {
             starttls: start(&file.c2s.starttls),
             direct_tls: start(&file.c2s.direct_tls),
+            components: start(&file.components.listen),
             listen: start(&file.panel.listen),
         }
     }
@@ -333,6 +357,7 @@ fn listeners_fit(config: &Config, places: &Places) -> Result<(), At> {
     let lists = [
         ("c2s.starttls", &config.c2s.starttls, places.starttls),
         ("c2s.direct_tls", &config.c2s.direct_tls, places.direct_tls),
+        ("components.listen", &config.components.listen, places.components),
         ("panel.listen", &config.panel.listen, places.listen),
     ];
     let all = || {

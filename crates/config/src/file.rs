@@ -16,6 +16,7 @@ pub(crate) type List = Maybe<Vec<Spanned<String>>>;
 pub(crate) struct File {
     pub(crate) server: Server,
     pub(crate) c2s: C2s,
+    pub(crate) components: Components,
     pub(crate) tls: Tls,
     pub(crate) admin: Admin,
     pub(crate) panel: Panel,
@@ -36,6 +37,14 @@ pub(crate) struct C2s {
     pub(crate) starttls: List,
     pub(crate) direct_tls: List,
     pub(crate) plain: Maybe<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Components {
+    pub(crate) listen: List,
+    pub(crate) secrets: Maybe<String>,
+    pub(crate) beyond_loopback: Maybe<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

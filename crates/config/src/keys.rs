@@ -13,6 +13,8 @@ pub struct Key {
 
 const ADDRESSES: &str = "a list of addresses with port, such as [\"[::]:5222\"] for all \
                          addresses or [\"192.168.1.2:5222\"] for one";
+const LOOPBACK: &str =
+    "a list of addresses with port of this machine itself, such as [\"127.0.0.1:5347\"]";
 const BOOL: &str = "true or false";
 const CONTACTS: &str = "a list of at most 10 URIs, such as [\"mailto:ann@home.example\", \
                         \"xmpp:ann@home.example\"]";
@@ -33,6 +35,9 @@ pub const KEYS: &[Key] = &[
     Key { path: "panel.listen", must: ADDRESSES },
     Key { path: "panel.data_dir", must: DIRECTORY },
     Key { path: "panel.lan_only", must: BOOL },
+    Key { path: "components.listen", must: LOOPBACK },
+    Key { path: "components.secrets", must: FILE },
+    Key { path: "components.beyond_loopback", must: BOOL },
     Key { path: "contact.admin", must: CONTACTS },
     Key { path: "contact.abuse", must: CONTACTS },
     Key { path: "contact.support", must: CONTACTS },

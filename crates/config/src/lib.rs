@@ -38,6 +38,8 @@ pub struct Config {
     pub server: Server,
     /// `[c2s]`
     pub c2s: C2s,
+    /// `[components]`
+    pub components: Components,
     /// `[tls]`
     pub tls: Tls,
     /// `[admin]`
@@ -68,6 +70,18 @@ pub struct C2s {
     pub direct_tls: Vec<SocketAddr>,
     /// Offer SASL PLAIN, inside TLS only, beside SCRAM.
     pub plain: bool,
+}
+
+/// Where components of this server, such as gateways, connect (XEP-0114).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Components {
+    /// Listeners, in the clear; none = no components. On loopback, unless `beyond_loopback`.
+    pub listen: Vec<SocketAddr>,
+    /// Absolute path of the file with their names and secrets. Not in `snug.toml`, which the
+    /// panel reads, too.
+    pub secrets: PathBuf,
+    /// Somebody has said that the network between is safe.
+    pub beyond_loopback: bool,
 }
 
 /// Where certificates come from.
@@ -188,6 +202,12 @@ impl Default for Server {
 impl Default for C2s {
     fn default() -> Self {
         Self { starttls: any(5222), direct_tls: any(5223), plain: false }
+    }
+}
+
+impl Default for Components {
+    fn default() -> Self {
+        Self { listen: Vec::new(), secrets: "/etc/snug/components".into(), beyond_loopback: false }
     }
 }
 

@@ -35,6 +35,10 @@ pub(crate) fn to_toml(c: &Config) -> String {
     line(&format!("listen = {}", addresses(&c.panel.listen)));
     line(&format!("data_dir = {}", path(&c.panel.data_dir)));
     line(&format!("lan_only = {}", c.panel.lan_only));
+    line("\n[components]");
+    line(&format!("listen = {}", addresses(&c.components.listen)));
+    line(&format!("secrets = {}", path(&c.components.secrets)));
+    line(&format!("beyond_loopback = {}", c.components.beyond_loopback));
     line("\n[contact]");
     line(&format!("admin = {}", list(&c.contact.admin)));
     line(&format!("abuse = {}", list(&c.contact.abuse)));

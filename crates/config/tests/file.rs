@@ -75,6 +75,10 @@ panel_user = "panel"
 listen = ["0.0.0.0:8443"]
 data_dir = "/srv/panel"
 lan_only = false
+[components]
+listen = ["10.0.0.2:5347", "[::1]:5347"]
+secrets = "/srv/components"
+beyond_loopback = true
 [contact]
 admin = ["mailto:ann@home.example"]
 abuse = ["xmpp:ann@home.example"]
@@ -98,6 +102,8 @@ level = "trace"
         key: PathBuf::from("/etc/k \"q\".pem"),
     };
     assert_eq!(config.tls, files);
+    assert_eq!(config.components.listen.len(), 2);
+    assert_eq!(config.components.secrets, Path::new("/srv/components"));
     assert_eq!(config.limits.stanza_bytes, 10_000);
     assert_eq!(config.limits.offline_messages, 0);
     assert_eq!(config.log.level, Level::Trace);
@@ -140,6 +146,18 @@ fn errors_name_line_key_value_and_remedy() {
         ("[tls]\nkey = \"/k\"\n", "line 2: `tls.key` has no use without `tls.mode = \"files\"`"),
         ("[admin]\npanel_user = \"a b\"\n", "`admin.panel_user` is \"a b\""),
         ("[panel]\nlisten = []\n", "line 2: `panel.listen` is empty"),
+        (
+            "[components]\nlisten = [\"[::]:5347\"]\n",
+            "line 2: `components.listen` has an address that other machines can reach",
+        ),
+        (
+            "[components]\nlisten = [\"127.0.0.1:5222\"]\n",
+            "line 2: `components.listen` wants 127.0.0.1:5222",
+        ),
+        (
+            "[components]\nsecrets = \"x\"\n",
+            "`components.secrets` is \"x\"; it must be an absolute",
+        ),
         (
             "[contact]\nadmin = [\"ann@home.example\"]\n",
             "`contact.admin` is \"ann@home.example\"; it must be a list of at most 10 URIs, such as",

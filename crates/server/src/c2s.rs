@@ -50,7 +50,7 @@ pub async fn serve(daemon: Arc<Daemon>, accepted: Accepted) {
 }
 
 /// Counts the panic of a connection's task: a health finding.
-struct CountPanic<'a>(&'a Daemon);
+pub(crate) struct CountPanic<'a>(pub(crate) &'a Daemon);
 
 impl Drop for CountPanic<'_> {
     fn drop(&mut self) {

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::accounts::Accounts;
 use crate::auth::Auth;
+use crate::component::Components;
 use crate::counters::Counters;
 use crate::durability::Durability;
 use crate::features::Dispatch;
@@ -54,6 +55,8 @@ pub struct Daemon {
     pub auth: Auth,
     /// Certificates.
     pub tls: Tls,
+    /// Programs with a domain of their own beside the home's.
+    pub components: Components,
     /// IQ dispatch.
     pub dispatch: Dispatch,
     /// What waits for the disk before it may be routed.
@@ -98,6 +101,12 @@ impl Daemon {
             .unwrap_or_else(PoisonError::into_inner)
             .as_deref()
             .is_some_and(|d| d == domain)
+    }
+
+    /// Is `domain` the home's or a component's, which are reached without other servers?
+    #[must_use]
+    pub fn is_near(&self, domain: &str) -> bool {
+        self.is_local(domain) || self.components.has(domain)
     }
 
     /// A session name that was never used.

@@ -65,23 +65,51 @@ fn route_one(
 ) -> Ticket {
     let Some(to) = stanza.to().cloned() else { return 0 };
     if !daemon.is_local(to.domain()) {
-        // Federation is not there yet: RFC 6120 §10.4. Presence that the server sends on its own
-        // is not worth an answer; a request is.
-        let unasked = stanza.kind() == Kind::Presence
-            && stanza.presence_type() != Some(PresenceType::Subscribe);
-        if !unasked {
-            bounce(daemon, &stanza, StanzaCondition::RemoteServerNotFound, list);
-        }
+        to_elsewhere(daemon, errand, &stanza, list);
         return 0;
     }
     if to.local().is_none() {
-        // Answers of clients to the server's own requests end here.
-        if matches!(router_class(&stanza), Class::Message(_)) {
-            bounce(daemon, &stanza, StanzaCondition::ServiceUnavailable, list);
-        }
-        return 0;
+        return to_server(daemon, errand, &to, stanza, list);
     }
     to_account(daemon, errand, &to, stanza, list)
+}
+
+/// To a component. Federation is not there yet: RFC 6120 §10.4.
+fn to_elsewhere(daemon: &Daemon, errand: Errand, stanza: &Stanza, list: &mut VecDeque<Stanza>) {
+    let Err(condition) = daemon.components.deliver(errand.now, stanza) else { return };
+    // Presence that the server sends on its own is not worth an answer; a request is.
+    let unasked =
+        stanza.kind() == Kind::Presence && stanza.presence_type() != Some(PresenceType::Subscribe);
+    if !unasked {
+        bounce(daemon, stanza, condition, list);
+    }
+}
+
+/// To the server itself, from somebody who is no account of it: those ask it on their own streams.
+fn to_server(
+    daemon: &Daemon,
+    errand: Errand,
+    to: &Jid,
+    stanza: Stanza,
+    list: &mut VecDeque<Stanza>,
+) -> Ticket {
+    match router_class(&stanza) {
+        Class::Iq(IqType::Get | IqType::Set) => {
+            // The domain has an entry like an account, for those who have none.
+            let entry = daemon.registry.entry(&to.to_bare());
+            let mut account = registry::lock(&entry);
+            let mut cx = Cx::new(daemon, errand.now, &mut account, None);
+            daemon.dispatch.run(&mut cx, Target::Outside, &stanza);
+            let effects = cx.effects;
+            carry_out(daemon, &mut account, effects, 0, list)
+        }
+        Class::Message(_) => {
+            bounce(daemon, &stanza, StanzaCondition::ServiceUnavailable, list);
+            0
+        }
+        // Answers of clients to the server's own requests end here.
+        Class::Iq(IqType::Error | IqType::Result) | Class::Presence(_) => 0,
+    }
 }
 
 /// The stanza's kind and type in one value.

@@ -9,6 +9,7 @@ pub mod admin;
 pub mod admission;
 pub mod auth;
 pub mod c2s;
+pub mod component;
 pub mod counters;
 pub mod daemon;
 pub mod deliver;

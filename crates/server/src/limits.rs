@@ -92,6 +92,26 @@ pub const STORE_BACKLOG_MAX: usize = 4 * 1024 * 1024;
 /// Directed presence remembered per session (RFC 6121 §4.6.3): contacts that must hear of its end.
 pub const DIRECTED_PRESENCE_MAX: usize = 256;
 
+/// Components (XEP-0114) that may be named. Each is a program beside the daemon on one board.
+pub const COMPONENTS_MAX: usize = 32;
+
+/// Connections to the components' listeners at once: each component, while it connects again
+/// before the end of its old connection was noticed.
+pub const COMPONENT_CONNECTIONS_MAX: usize = 2 * COMPONENTS_MAX;
+
+/// Time from accepting a component's connection to its handshake. It is on the same machine.
+pub const COMPONENT_LOGIN_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Pause before a wrong handshake is refused; with [`COMPONENT_CONNECTIONS_MAX`] it bounds guessing.
+pub const COMPONENT_REFUSAL_PAUSE: Duration = Duration::from_secs(1);
+
+/// Stanzas waiting for one component. One person who comes online may have as many contacts
+/// behind a gateway as a roster holds, each to be asked and told at once.
+pub const COMPONENT_STANZAS_MAX: usize = 2 * ROSTER_ITEMS_MAX + OUTBOX_STANZAS_MAX;
+
+/// Bytes waiting for one component.
+pub const COMPONENT_BYTES_MAX: usize = 4 * OUTBOX_BYTES_MAX;
+
 /// Contacts in one roster. Beyond it a roster set is refused.
 pub const ROSTER_ITEMS_MAX: usize = 2_000;
 

@@ -26,7 +26,8 @@ use crate::durability::{Durability, Ticket};
 use crate::features::csi::Waiting;
 use crate::letter::Letter;
 use crate::limits::{
-    ACK_REQUEST_EVERY, MANAGED_BYTES_MAX, MANAGED_STANZAS_MAX, OUTBOX_BYTES_MAX, OUTBOX_STANZAS_MAX,
+    ACK_REQUEST_EVERY, COMPONENT_BYTES_MAX, COMPONENT_STANZAS_MAX, MANAGED_BYTES_MAX,
+    MANAGED_STANZAS_MAX, OUTBOX_BYTES_MAX, OUTBOX_STANZAS_MAX,
 };
 use crate::line::Line;
 use crate::wire::{Role, Wire};
@@ -68,6 +69,8 @@ struct Queues {
     /// Why the session must end; set once.
     end: Option<End>,
     closed: bool,
+    /// The other side is a component.
+    component: bool,
 }
 
 /// Why the daemon ends a session.
@@ -91,6 +94,13 @@ pub struct Outbox {
 }
 
 impl Outbox {
+    /// For a component, which may hold [`COMPONENT_STANZAS_MAX`] and [`COMPONENT_BYTES_MAX`].
+    #[must_use]
+    pub fn for_component() -> Self {
+        let queues = Queues { component: true, ..Queues::default() };
+        Self { queues: Mutex::new(queues), ..Self::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queues> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -315,6 +325,7 @@ impl Queues {
         }
         let (stanzas_max, bytes_max, sent) = match &self.sent {
             Some(sent) => (MANAGED_STANZAS_MAX, MANAGED_BYTES_MAX, sent.len()),
+            None if self.component => (COMPONENT_STANZAS_MAX, COMPONENT_BYTES_MAX, 0),
             None => (OUTBOX_STANZAS_MAX, OUTBOX_BYTES_MAX, 0),
         };
         let waiting = self.waiting.as_ref().map_or(0, |waiting| waiting.len());

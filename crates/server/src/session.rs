@@ -169,7 +169,7 @@ impl Session {
         });
         match refused {
             Some(_) => {}
-            None if self.daemon.is_local(to.domain()) => self.for_person(now, to, stanza),
+            None if self.daemon.is_near(to.domain()) => self.for_person(now, to, stanza),
             None => self.for_elsewhere(now, stanza),
         }
     }

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::accounts::Accounts;
 use crate::auth::Auth;
+use crate::component::{self, Components};
 use crate::counters::Counters;
 use crate::daemon::{Daemon, Now};
 use crate::durability::Durability;
@@ -62,6 +63,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         accounts: Accounts::open(&store).map_err(because)?,
         auth: Auth::open(&store).map_err(because)?,
         tls,
+        components: Components::open(&config.components).map_err(because)?,
         dispatch: Dispatch::new(),
         settle: Settle::default(),
         counters: Counters::default(),
@@ -77,6 +79,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     tokio::spawn(settle::run(Arc::clone(&daemon)));
     admin::serve(&daemon).map_err(because)?;
     let listeners = Listeners::open(&daemon).await.map_err(because)?;
+    component::listen(&daemon).await.map_err(because)?;
     services::spawn(&daemon);
     Ok(Running { daemon, listeners })
 }
@@ -87,6 +90,7 @@ impl Running {
         self.daemon.stopping.send_replace(true);
         let drained = async {
             self.listeners.drained().await;
+            self.daemon.components.drained().await;
             settle::finish(&self.daemon).await;
         };
         if tokio::time::timeout(SHUTDOWN_TIME_MAX, drained).await.is_err() {

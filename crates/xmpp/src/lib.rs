@@ -7,6 +7,7 @@
 mod attributes;
 mod boundary;
 mod builder;
+pub mod component;
 pub mod datetime;
 pub mod element;
 pub mod error;

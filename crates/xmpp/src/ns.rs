@@ -13,6 +13,8 @@ macro_rules! namespaces {
 }
 
 namespaces! {
+    /// Content of streams of components: XEP-0114.
+    COMPONENT = "jabber:component:accept";
     /// Streams root element: RFC 6120 §4.8.1.
     STREAMS = "http://etherx.jabber.org/streams";
     /// Content of client streams: RFC 6120 §4.8.2.

@@ -20,9 +20,11 @@ pub const FEATURE: Feature = Feature {
     disco_account: &[ns::DISCO_INFO, ns::DISCO_ITEMS],
     iq: &[
         info_route(Target::Server, server_info),
+        info_route(Target::Outside, server_info),
         info_route(Target::Account, account_info),
         info_route(Target::Contact, contact_info),
-        items_route(Target::Server, items),
+        items_route(Target::Server, server_items),
+        items_route(Target::Outside, server_items),
         items_route(Target::Account, items),
         items_route(Target::Contact, contact_items),
     ],
@@ -109,7 +111,19 @@ fn contact_info(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
     account_info(cx, iq)
 }
 
-/// §4: neither the server nor an account has items yet; nodes do not exist.
+/// §4: the components that are connected (XEP-0114).
+fn server_items(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
+    if node(iq).is_some() {
+        return Err(StanzaError::new(StanzaCondition::ItemNotFound));
+    }
+    let item = |jid| Element::new("item", ns::DISCO_ITEMS).with_attr("jid", jid);
+    let query = Element::new("query", ns::DISCO_ITEMS);
+    let items = cx.daemon.components.online().into_iter().map(item);
+    cx.reply(iq, Some(items.fold(query, Element::with_child)));
+    Ok(())
+}
+
+/// §4: an account has no items; nodes do not exist.
 fn items(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
     if node(iq).is_some() {
         return Err(StanzaError::new(StanzaCondition::ItemNotFound));

@@ -176,6 +176,9 @@ pub enum Target {
     Contact,
     /// The server's domain, asked by one of the account's sessions.
     Server,
+    /// The server's domain, asked by somebody who is no account of this server, such as a
+    /// component. `cx.account` is the domain's own entry, `cx.session` is `None`.
+    Outside,
 }
 
 /// An IQ that a feature answers.

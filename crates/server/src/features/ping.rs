@@ -15,6 +15,7 @@ pub const FEATURE: Feature = Feature {
     disco_account: &[ns::PING],
     iq: &[
         IqRoute { ty: IqType::Get, target: Target::Server, ns: ns::PING, name: "ping", run: pong },
+        IqRoute { ty: IqType::Get, target: Target::Outside, ns: ns::PING, name: "ping", run: pong },
         // §4.3: a client's ping to its own bare JID is answered by its server.
         IqRoute { ty: IqType::Get, target: Target::Account, ns: ns::PING, name: "ping", run: pong },
     ],

@@ -12,15 +12,13 @@ use crate::effect::Handled;
 /// See the module.
 pub const FEATURE: Feature = Feature {
     disco: &[ns::TIME],
-    iq: &[IqRoute {
-        ty: IqType::Get,
-        target: Target::Server,
-        ns: ns::TIME,
-        name: "time",
-        run: time,
-    }],
+    iq: &[route(Target::Server), route(Target::Outside)],
     ..Feature::new("time", Spec::Xep { number: 202, version: "2.0" })
 };
+
+const fn route(target: Target) -> IqRoute {
+    IqRoute { ty: IqType::Get, target, ns: ns::TIME, name: "time", run: time }
+}
 
 #[allow(clippy::unnecessary_wraps, reason = "the shape of an IQ handler")]
 fn time(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {

@@ -13,15 +13,13 @@ use crate::effect::Handled;
 /// See the module.
 pub const FEATURE: Feature = Feature {
     disco: &[ns::VERSION],
-    iq: &[IqRoute {
-        ty: IqType::Get,
-        target: Target::Server,
-        ns: ns::VERSION,
-        name: "query",
-        run: version,
-    }],
+    iq: &[route(Target::Server), route(Target::Outside)],
     ..Feature::new("version", Spec::Xep { number: 92, version: "1.1" })
 };
+
+const fn route(target: Target) -> IqRoute {
+    IqRoute { ty: IqType::Get, target, ns: ns::VERSION, name: "query", run: version }
+}
 
 #[allow(clippy::unnecessary_wraps, reason = "the shape of an IQ handler")]
 fn version(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {

@@ -1,6 +1,7 @@
 //! A home for one test: a daemon with its own store, certificates and accounts.
 
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use admin_api::{Call, Client, Role, Secret, accounts, setup, tls};
 use config::Config;
@@ -8,6 +9,10 @@ use server::Running;
 
 /// Password of everybody in tests.
 pub(crate) const PASSWORD: &str = "correct horse battery";
+/// Secret of all components of tests.
+pub(crate) const COMPONENT_SECRET: &str = "a-long-secret-of-components";
+/// Components of tests.
+const COMPONENTS: [&str; 2] = ["gate.example", "push.example"];
 /// The domain of tests.
 pub(crate) const DOMAIN: &str = "home.example";
 
@@ -34,6 +39,9 @@ impl Home {
         config.c2s.starttls = vec!["127.0.0.1:0".parse().unwrap()];
         config.c2s.direct_tls = vec!["127.0.0.1:0".parse().unwrap()];
         config.admin.socket = dir.join("admin.sock");
+        config.components.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        config.components.secrets = dir.join("components");
+        write_secrets(&config.components.secrets);
         change(&mut config);
         let admin = Client::new(&config.admin.socket, Role::Operator);
         let running = server::start(config.clone()).await.expect("the daemon starts");
@@ -88,4 +96,10 @@ impl Home {
         self.running.stop().await;
         std::fs::remove_dir_all(&self.dir).unwrap();
     }
+}
+
+fn write_secrets(path: &Path) {
+    let lines = COMPONENTS.map(|name| format!("{name} {COMPONENT_SECRET}\n"));
+    std::fs::write(path, lines.concat()).unwrap();
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();
 }

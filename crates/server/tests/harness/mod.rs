@@ -4,6 +4,7 @@
 //! TLS. Panics are test failures.
 
 pub(crate) mod client;
+pub(crate) mod component;
 pub(crate) mod home;
 pub(crate) mod managed;
 pub(crate) mod script;

@@ -9,9 +9,12 @@
 //! bob/desk receives
 //!   <message from='ann@home.example/phone'><body>hello</body></message>
 //! bob/desk receives nothing
+//! gate.example connects
 //! ann/phone forgets
 //! ann/phone disconnects
 //! ```
+//!
+//! A name without a resource is a component (XEP-0114), which writes `from` itself.
 //!
 //! An expected stanza says what must be there: attributes with their values (`*` any value, `-`
 //! absent), children with their text (`-`: no such child), in any order and among others. A value
@@ -26,15 +29,50 @@ use std::collections::{BTreeMap, VecDeque};
 use xmpp::element::Element;
 
 use super::client::Client;
+use super::component::Component;
 use super::home::Home;
 
 struct Actor {
-    client: Client,
+    line: Line,
     received: VecDeque<Element>,
 }
 
 /// Values that the script has seen, by the names it gives them.
 type Names = BTreeMap<String, String>;
+
+/// How somebody is connected.
+enum Line {
+    Person(Box<Client>),
+    Component(Box<Component>),
+}
+
+impl Line {
+    async fn send(&mut self, xml: &str) {
+        match self {
+            Self::Person(client) => client.send(xml).await,
+            Self::Component(component) => component.send(xml).await,
+        }
+    }
+
+    async fn next(&mut self) -> Option<Element> {
+        match self {
+            Self::Person(client) => client.next().await,
+            Self::Component(component) => component.next().await,
+        }
+    }
+
+    async fn settle(&mut self) -> Vec<Element> {
+        match self {
+            Self::Person(client) => client.settle().await,
+            Self::Component(component) => component.settle().await,
+        }
+    }
+
+    /// Waits until the daemon has closed the stream.
+    async fn closed(&mut self) {
+        while self.next().await.is_some() {}
+    }
+}
 
 /// Runs the script `text` in `home`.
 ///
@@ -81,22 +119,26 @@ impl Step<'_> {
                 }
             }
             [who, "connects"] => {
-                let (name, resource) = who.split_once('/').expect("name/resource");
-                let client = Client::log_in(home, name, resource).await;
-                let actor = Actor { client, received: VecDeque::new() };
+                let line = match who.split_once('/') {
+                    Some((name, resource)) => {
+                        Line::Person(Box::new(Client::log_in(home, name, resource).await))
+                    }
+                    None => Line::Component(Box::new(Component::connect(home, who).await)),
+                };
+                let actor = Actor { line, received: VecDeque::new() };
                 actors.insert(who.to_owned(), actor);
             }
-            [who, "sends"] => self.actor(actors, who).client.send(self.xml).await,
+            [who, "sends"] => self.actor(actors, who).line.send(self.xml).await,
             [who, "forgets"] => {
                 settle(home, actors).await;
                 self.actor(actors, who).received.clear();
             }
             [who, "disconnects"] => {
                 let mut actor = actors.remove(who).expect("a connected client");
-                actor.client.send("</stream:stream>").await;
-                while actor.client.event().await.is_some() {}
+                actor.line.send("</stream:stream>").await;
+                actor.line.closed().await;
             }
-            [who, "is", "cut"] => actors.remove(who).expect("a connected client").client.cut(),
+            [who, "is", "cut"] => drop(actors.remove(who).expect("a connected client")),
             [who, "receives"] => {
                 if self.actor(actors, who).received.is_empty() {
                     settle(home, actors).await;
@@ -126,7 +168,7 @@ impl Step<'_> {
         let got = match actor.received.pop_front() {
             Some(got) => got,
             // Not settled by pings: what follows an event elsewhere, such as a cut connection.
-            None => actor.client.next().await.expect("the stream is open"),
+            None => actor.line.next().await.expect("the stream is open"),
         };
         if let Err(why) = fits(&expected, &got) {
             panic!(
@@ -162,7 +204,7 @@ async fn settle(home: &Home, actors: &mut BTreeMap<String, Actor>) {
         // What waits for the disk goes on first; pings alone could overtake it.
         server::settle::finish(&home.running.daemon).await;
         for actor in actors.values_mut() {
-            actor.received.extend(actor.client.settle().await);
+            actor.received.extend(actor.line.settle().await);
         }
     }
 }

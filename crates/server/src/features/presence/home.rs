@@ -50,6 +50,7 @@ impl Home {
             accounts: crate::accounts::Accounts::open(&store).unwrap(),
             auth: crate::auth::Auth::open(&store).unwrap(),
             tls: crate::tls::Tls::open(&config, Some("home.example")).unwrap(),
+            components: crate::component::Components::default(),
             dispatch: Dispatch::new(),
             settle: crate::settle::Settle::default(),
             counters: crate::counters::Counters::default(),
