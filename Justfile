@@ -26,10 +26,14 @@ lint:
     cargo fmt --check --all
     cargo clippy --locked --workspace --all-targets -- -D warnings
 
-# Unit, property, table and tidy tests; then the power cuts, which need strace
-test-rust *ARGS: _packages
+# Unit, property, table and tidy tests; then the power cuts, which need strace, and the cut sockets
+test-rust *ARGS: _packages && cuts
     cargo test --locked --workspace {{ ARGS }}
     cargo test --locked --workspace --test power_cut -- --ignored
+
+# Cut sockets 1,000 times under traffic; SNUG_SEED repeats a run that failed
+cuts:
+    cargo test --locked --package snug-server --test scripts -- --ignored --nocapture thousand_cuts
 
 # End-to-end tests with Profanity, Pidgin, slixmpp and Chromium; ARGS go to pytest
 test-e2e *ARGS: _packages

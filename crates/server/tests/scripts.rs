@@ -5,6 +5,7 @@
 mod components;
 mod harness;
 mod stream_management;
+mod thousand_cuts;
 
 use harness::home::Home;
 

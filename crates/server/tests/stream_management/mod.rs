@@ -1,6 +1,5 @@
 //! XEP-0198 with real sockets that are cut.
 
-mod cuts;
 mod losses;
 
 use std::collections::VecDeque;
