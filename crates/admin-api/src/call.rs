@@ -223,8 +223,14 @@ requests! {
     TlsReload(tls::Reload) -> panel::Done,
     /// One page of accounts for export.
     TransferExport(transfer::Export) -> transfer::ExportPage,
+    /// One page of what features keep of an account.
+    TransferExportData(transfer::ExportData) -> transfer::DataPage,
     /// One batch of accounts to import.
     TransferImport(transfer::Import) -> transfer::Imported,
+    /// Some of what features keep of an account, to import.
+    TransferImportData(transfer::ImportData) -> transfer::ImportedData,
+    /// What of that there is.
+    TransferKinds(transfer::Kinds) -> Vec<transfer::Kind>,
 }
 
 #[cfg(test)]

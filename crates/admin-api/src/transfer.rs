@@ -1,6 +1,7 @@
 //! Import and export of accounts: what the command line reads from and writes to XEP-0227 files.
 //!
-//! Work goes in pages, so that a frame stays small and progress can be shown.
+//! Work goes in pages, so that a frame stays small and progress can be shown. What the daemon's
+//! features keep of an account moves after the account, in XML, piece by piece.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,10 @@ pub struct Record {
     /// Name shown to people; may be empty.
     #[serde(default)]
     pub display_name: String,
+    /// Name in the account's vCard, if it has one: for exports, since the vCard itself is among
+    /// what features keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_name: Option<String>,
     /// Plain password or SCRAM keys.
     pub credentials: Credentials,
     /// The roster.
@@ -128,5 +133,67 @@ pub struct ExportPage {
     /// Bare JIDs whose kept messages were left out, because they are too large for a frame. They
     /// stay on this server until their owner fetches them.
     #[serde(default)]
+    pub left_out: Vec<String>,
+}
+
+/// A kind of what features keep of an account: a child of `<user/>` (XEP-0227 §4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kind {
+    /// Name of the element.
+    pub name: String,
+    /// Its namespace.
+    pub ns: String,
+    /// In how many levels below it the element may be cut into several of its kind: 0 = it is
+    /// one piece, 1 = between its children, 2 = between its grandchildren as well.
+    pub cuts: u8,
+}
+
+/// The kinds that the daemon keeps.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Kinds {}
+
+/// One page of what features keep of an account.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ExportData {
+    /// Localpart.
+    pub name: String,
+    /// Start after this place; `None` = from the start.
+    pub after: Option<Place>,
+}
+
+/// A place in what features keep of an account; the daemon's own words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Name of the feature.
+    pub feature: String,
+    /// The place in what it keeps.
+    pub at: String,
+}
+
+/// Answer to [`ExportData`].
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct DataPage {
+    /// Elements in XML, each of a [`Kind`]; those of one kind follow each other.
+    pub elements: Vec<String>,
+    /// Where the next page begins; `None` = this was the last.
+    pub next: Option<Place>,
+    /// What was left out, because it is too large for a frame.
+    #[serde(default)]
+    pub left_out: Vec<String>,
+}
+
+/// Some of what features keep of an account that exists. All of it or, with a problem, none.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ImportData {
+    /// Localpart.
+    pub name: String,
+    /// Elements in XML, each of a [`Kind`].
+    pub elements: Vec<String>,
+}
+
+/// What [`ImportData`] did, durably.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportedData {
+    /// What could not be kept, with the reason: one line each.
     pub left_out: Vec<String>,
 }

@@ -178,6 +178,10 @@ pub const PRIVATE_XML_ELEMENTS_MAX: usize = 64;
 /// Bytes of one private element: notes on every contact of a large roster fit.
 pub const PRIVATE_XML_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of a piece of what features keep, on its way to another server: the largest stanza of a
+/// client and what is wrapped around it.
+pub const PIECE_BYTES_MAX: usize = 480 * 1024;
+
 /// Changes of a roster remembered (RFC 6121 §2.6.3). A client that was away for longer gets the
 /// whole roster, which is then the shorter answer anyway.
 pub const ROSTER_CHANGES_KEPT: usize = 64;

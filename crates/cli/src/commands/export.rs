@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use admin_api::transfer::{self, ExportPage};
 use serde::Serialize;
+use xmpp::Element;
 
 use crate::context::{Context, Daemon};
 use crate::failure::Failure;
@@ -19,8 +20,8 @@ use crate::pie::{self, Writer};
 
 /// Write all accounts to a file that other servers can import (XEP-0227).
 ///
-/// The file holds names, SCRAM keys, contact lists, waiting subscription requests and waiting
-/// messages. With SCRAM keys somebody can try passwords, and log in to servers that use the
+/// The file holds names, SCRAM keys, contact lists, waiting subscription requests, waiting
+/// messages, vCards, block lists and whatever else people keep here. With SCRAM keys somebody can try passwords, and log in to servers that use the
 /// same keys; so the file is made readable for you only. Keep it safe, or encrypt it.
 ///
 /// The file appears under its name only when it is complete.
@@ -43,7 +44,7 @@ pub(crate) struct Export {
 struct Outcome {
     domain: String,
     accounts: u64,
-    /// Whose waiting messages were left out.
+    /// Whose waiting messages, or what else of whom, was left out.
     left_out: Vec<String>,
 }
 
@@ -90,7 +91,11 @@ fn pages<W: Write>(daemon: &Daemon, out: W) -> Result<(W, Outcome), Failure> {
             left_out.push(jid);
         }
         for record in &page.records {
-            writer.add(&pie::user(record, &domain).map_err(Failure::Unusable)?).map_err(failed)?;
+            writer
+                .begin(&pie::user(record, &domain).map_err(Failure::Unusable)?)
+                .map_err(failed)?;
+            data(daemon, &mut writer, &record.name, &mut left_out)?;
+            writer.end().map_err(failed)?;
             accounts += 1;
         }
         let Some(after) = next(&page) else { break };
@@ -101,6 +106,33 @@ fn pages<W: Write>(daemon: &Daemon, out: W) -> Result<(W, Outcome), Failure> {
         }
     }
     Ok((writer.finish().map_err(failed)?, Outcome { domain, accounts, left_out }))
+}
+
+/// Writes what features keep of the account `name`, page after page.
+fn data<W: Write>(
+    daemon: &Daemon,
+    writer: &mut Writer<W>,
+    name: &str,
+    left_out: &mut Vec<String>,
+) -> Result<(), Failure> {
+    let mut after = None;
+    loop {
+        let page = daemon.call(transfer::ExportData { name: name.to_owned(), after })?;
+        for what in page.left_out {
+            remark(&format!("left out, because it is too large: {what} of {name}"));
+            left_out.push(format!("{name}: {what}"));
+        }
+        for xml in &page.elements {
+            let piece = Element::parse(xml)
+                .map_err(|e| Failure::Unusable(format!("what {name} keeps is damaged: {e}")))?;
+            writer.piece(&piece).map_err(failed)?;
+        }
+        // A place without anything before it would lead nowhere.
+        match page.next {
+            Some(next) if !page.elements.is_empty() => after = Some(next),
+            _ => return Ok(()),
+        }
+    }
 }
 
 /// After which account the next page begins. A page without accounts is the last one whatever

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use admin_api::transfer::{self, Existing, Imported, PAGE_ACCOUNTS_MAX, Record};
+use admin_api::transfer::{self, Existing, Imported, PAGE_ACCOUNTS_MAX};
 use admin_api::{Problem, ProblemKind, accounts, daemon, frame::FRAME_BYTES_MAX};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::context::{Context, Daemon};
 use crate::failure::Failure;
 use crate::output::{counted, remark};
-use crate::pie::{self, Found, Notes};
+use crate::pie::{self, Found, Notes, Person};
 
 /// Bytes of a batch: a frame less its envelope.
 const BATCH_BYTES_MAX: usize = FRAME_BYTES_MAX - 4_096;
@@ -26,8 +26,8 @@ const NAMES_SHOWN_MAX: usize = 5;
 /// Add accounts from a file that another server exported (XEP-0227).
 ///
 /// Reads accounts with their passwords or SCRAM keys, contact lists, waiting subscription
-/// requests, waiting messages, and the name in the vCard. What else the file holds is left out
-/// and listed. Prosody and ejabberd write such files; several files, and files that include
+/// requests, waiting messages, vCards, block lists, and whatever else this server keeps for
+/// people. What it does not keep is left out and listed. Prosody and ejabberd write such files; several files, and files that include
 /// others, are read as one.
 ///
 /// Nothing is sent before all files were read and found to be right.
@@ -93,24 +93,31 @@ pub(crate) fn run(command: &Import, context: &mut Context) -> Result<ExitCode, F
     }
     let daemon = context.daemon()?;
     let domain = domain(&daemon)?;
-    let mut records = chosen(&mut found, command.host.as_deref(), &domain)?;
+    let mut people = chosen(&mut found, command.host.as_deref(), &domain)?;
     if command.without_messages {
-        records.iter_mut().for_each(|r| r.offline.clear());
+        people.iter_mut().for_each(|p| p.record.offline.clear());
     }
-    let existing = existing(&daemon, &records)?;
+    fit(&daemon, &mut people, &mut found.notes)?;
+    let existing = existing(&daemon, &people)?;
     if command.existing == ExistingName::Refuse && !existing.is_empty() {
         return Err(conflict(&existing));
     }
+    let total = people.len();
     let skipped = match command.existing {
-        ExistingName::Skip => existing.len(),
+        ExistingName::Skip => {
+            // What is left alone is left alone as a whole.
+            let left_alone = people.iter_mut().filter(|p| existing.contains(&p.record.name));
+            left_alone.for_each(|p| p.data.clear());
+            existing.len()
+        }
         ExistingName::Refuse | ExistingName::Replace => 0,
     };
-    let total = records.len();
-    let batches = batches(records)?;
+    let batches = batches(people)?;
     let imported = if command.dry_run {
         Imported { written: count(total - skipped), skipped: count(skipped) }
     } else {
-        send(&daemon, batches, command.existing, total)?
+        let mut sending = Sending::new(&daemon, command.existing, total, &mut found.notes);
+        sending.all(batches)?
     };
     let outcome = Outcome { dry_run: command.dry_run, domain, imported, left_out: found.notes };
     context.out.show(&outcome, |out, o| {
@@ -137,8 +144,8 @@ fn domain(daemon: &Daemon) -> Result<String, Failure> {
     })
 }
 
-/// The records of the host to import, at the home's domain.
-fn chosen(found: &mut Found, host: Option<&str>, domain: &str) -> Result<Vec<Record>, Failure> {
+/// The people of the host to import, at the home's domain.
+fn chosen(found: &mut Found, host: Option<&str>, domain: &str) -> Result<Vec<Person>, Failure> {
     let wanted = host.unwrap_or(domain);
     let at = found.hosts.iter().position(|h| h.domain.eq_ignore_ascii_case(wanted));
     let Some(at) = at else {
@@ -153,22 +160,45 @@ fn chosen(found: &mut Found, host: Option<&str>, domain: &str) -> Result<Vec<Rec
         )));
     };
     let host = found.hosts.swap_remove(at);
-    let mut records = host.records;
+    let mut people = host.people;
     if host.domain != domain {
-        records.iter_mut().for_each(|r| pie::relocate(r, &host.domain, domain));
+        people.iter_mut().for_each(|p| pie::relocate(p, &host.domain, domain));
     }
     for other in &found.hosts {
         found.notes.add(format!("the host {}", other.domain));
     }
-    Ok(records)
+    Ok(people)
 }
 
-/// Names of `records` that exist already, deleted ones within their grace period included.
-fn existing(daemon: &Daemon, records: &[Record]) -> Result<Vec<String>, Failure> {
+/// Leaves out what the daemon does not keep, and cuts the rest into pieces that fit a frame.
+fn fit(daemon: &Daemon, people: &mut [Person], notes: &mut Notes) -> Result<(), Failure> {
+    if people.iter().all(|p| p.data.is_empty()) {
+        return Ok(());
+    }
+    let kinds = daemon.call(transfer::Kinds {})?;
+    for person in people {
+        let mut pieces = Vec::new();
+        for element in &person.data {
+            let Some(kind) = pie::data::kind(&kinds, element) else {
+                notes.element(element);
+                continue;
+            };
+            for _ in 0..pie::data::cut(element, kind.cuts, BATCH_BYTES_MAX, &mut pieces) {
+                notes.add(format!("parts of <{} xmlns='{}'/>, too large", kind.name, kind.ns));
+            }
+        }
+        person.data = pieces;
+    }
+    Ok(())
+}
+
+/// Names of `people` that exist already, deleted ones within their grace period included.
+fn existing(daemon: &Daemon, people: &[Person]) -> Result<Vec<String>, Failure> {
     let accounts = daemon.call(accounts::List {})?;
     let names: BTreeSet<&str> =
         accounts.iter().filter_map(|a| a.jid.split_once('@')).map(|(local, _)| local).collect();
-    Ok(records.iter().filter(|r| names.contains(&*r.name)).map(|r| r.name.clone()).collect())
+    let here = people.iter().map(|p| &p.record.name).filter(|name| names.contains(name.as_str()));
+    Ok(here.cloned().collect())
 }
 
 fn conflict(existing: &[String]) -> Failure {
@@ -184,13 +214,14 @@ fn conflict(existing: &[String]) -> Failure {
     ))
 }
 
-/// Batches that fit a frame each.
-fn batches(records: Vec<Record>) -> Result<Vec<Vec<Record>>, Failure> {
+/// Batches whose records fit a frame each.
+fn batches(people: Vec<Person>) -> Result<Vec<Vec<Person>>, Failure> {
     let mut batches = Vec::new();
     let mut batch = Vec::new();
     let mut bytes = 0;
-    for record in records {
-        let size = serde_json::to_vec(&record)
+    for person in people {
+        let record = &person.record;
+        let size = serde_json::to_vec(record)
             .map_err(|e| Failure::Io("cannot write JSON".to_owned(), e.into()))?
             .len()
             + 1;
@@ -208,7 +239,7 @@ fn batches(records: Vec<Record>) -> Result<Vec<Vec<Record>>, Failure> {
             bytes = 0;
         }
         bytes += size;
-        batch.push(record);
+        batch.push(person);
     }
     if !batch.is_empty() {
         batches.push(batch);
@@ -216,67 +247,108 @@ fn batches(records: Vec<Record>) -> Result<Vec<Vec<Record>>, Failure> {
     Ok(batches)
 }
 
-fn send(
-    daemon: &Daemon,
-    batches: Vec<Vec<Record>>,
-    existing: ExistingName,
+/// Batches on their way to the daemon.
+struct Sending<'a> {
+    daemon: &'a Daemon,
+    existing: Existing,
     total: usize,
-) -> Result<Imported, Failure> {
-    let existing = match existing {
-        ExistingName::Refuse => Existing::Refuse,
-        ExistingName::Replace => Existing::Replace,
-        ExistingName::Skip => Existing::Skip,
-    };
-    let several = batches.len() > 1;
-    let mut sum = Imported::default();
-    for records in batches {
-        let done = daemon.call(transfer::Import { records, existing }).map_err(|failure| {
-            let done = sum.written + sum.skipped;
-            match failure {
-                Failure::Daemon(p) if done > 0 => Failure::Daemon(Problem::new(
-                    p.kind,
-                    format!(
-                        "{}. {done} accounts were imported before; run it again with --existing \
-                         skip for the rest",
-                        p.message.trim_end_matches('.')
-                    ),
-                )),
-                other => other,
-            }
-        })?;
-        sum.written += done.written;
-        sum.skipped += done.skipped;
-        if several {
-            remark(&format!("{} of {total}", sum.written + sum.skipped));
-        }
+    notes: &'a mut Notes,
+    sum: Imported,
+}
+
+impl<'a> Sending<'a> {
+    fn new(daemon: &'a Daemon, existing: ExistingName, total: usize, notes: &'a mut Notes) -> Self {
+        let existing = match existing {
+            ExistingName::Refuse => Existing::Refuse,
+            ExistingName::Replace => Existing::Replace,
+            ExistingName::Skip => Existing::Skip,
+        };
+        Self { daemon, existing, total, notes, sum: Imported::default() }
     }
-    Ok(sum)
+
+    fn all(&mut self, batches: Vec<Vec<Person>>) -> Result<Imported, Failure> {
+        let several = batches.len() > 1;
+        for people in batches {
+            self.batch(people)?;
+            if several {
+                remark(&format!("{} of {}", self.done(), self.total));
+            }
+        }
+        Ok(self.sum.clone())
+    }
+
+    fn done(&self) -> u32 {
+        self.sum.written + self.sum.skipped
+    }
+
+    fn batch(&mut self, people: Vec<Person>) -> Result<(), Failure> {
+        let (records, data): (Vec<_>, Vec<_>) =
+            people.into_iter().map(|p| (p.record, p.data)).unzip();
+        let names: Vec<String> = records.iter().map(|r| r.name.clone()).collect();
+        let call = transfer::Import { records, existing: self.existing };
+        let again = "run it again with --existing skip for the rest";
+        let imported = self.daemon.call(call).map_err(|e| match self.done() {
+            0 => e,
+            done => said(e, &format!("{done} accounts were imported before; {again}")),
+        })?;
+        self.sum.written += imported.written;
+        self.sum.skipped += imported.skipped;
+        for (name, data) in names.into_iter().zip(data) {
+            self.data(&name, &data).map_err(|e| {
+                said(e, &format!("{name} is not complete; run it again with --existing replace"))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn data(&mut self, name: &str, data: &[xmpp::Element]) -> Result<(), Failure> {
+        for elements in pie::data::batches(data, BATCH_BYTES_MAX) {
+            let call = transfer::ImportData { name: name.to_owned(), elements };
+            let done = self.daemon.call(call)?;
+            done.left_out.into_iter().for_each(|what| self.notes.add(what));
+        }
+        Ok(())
+    }
+}
+
+/// The daemon's refusal, with how far it came.
+fn said(failure: Failure, how_far: &str) -> Failure {
+    match failure {
+        Failure::Daemon(p) => {
+            let message = format!("{}. {how_far}", p.message.trim_end_matches('.'));
+            Failure::Daemon(Problem::new(p.kind, message))
+        }
+        other => other,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use admin_api::Secret;
-    use admin_api::transfer::Credentials;
+    use admin_api::transfer::{Credentials, Record};
 
-    fn record(name: &str, bytes: usize) -> Record {
-        Record {
+    fn person(name: &str, bytes: usize) -> Person {
+        let record = Record {
             name: name.to_owned(),
             display_name: String::new(),
+            card_name: None,
             credentials: Credentials::Plain(Secret::new("x")),
             roster: Vec::new(),
             offline: vec!["x".repeat(bytes)],
-        }
+        };
+        Person { record, data: Vec::new() }
     }
 
     #[test]
     fn batches_fit_frames() {
         let sizes = [0, 600_000, 600_000, 300_000, 0, 0];
-        let records: Vec<Record> =
-            sizes.iter().enumerate().map(|(i, n)| record(&format!("u{i}"), *n)).collect();
-        let batches = batches(records).unwrap();
+        let people: Vec<Person> =
+            sizes.iter().enumerate().map(|(i, n)| person(&format!("u{i}"), *n)).collect();
+        let batches = batches(people).unwrap();
         assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [2, 4]);
-        for records in batches {
+        for people in batches {
+            let records = people.into_iter().map(|p| p.record).collect();
             let import = transfer::Import { records, existing: Existing::Refuse };
             let envelope = admin_api::Envelope { token: None, request: import.into() };
             assert!(serde_json::to_vec(&envelope).unwrap().len() <= FRAME_BYTES_MAX);
@@ -285,15 +357,15 @@ mod tests {
 
     #[test]
     fn batches_have_a_number_limit() {
-        let records = (0..250).map(|i| record(&format!("u{i}"), 0)).collect();
-        let sizes: Vec<usize> = batches(records).unwrap().iter().map(Vec::len).collect();
+        let people = (0..250).map(|i| person(&format!("u{i}"), 0)).collect();
+        let sizes: Vec<usize> = batches(people).unwrap().iter().map(Vec::len).collect();
         assert_eq!(sizes, [100, 100, 50]);
         assert!(batches(Vec::new()).unwrap().is_empty());
     }
 
     #[test]
     fn an_account_that_fits_no_frame_is_named() {
-        let error = batches(vec![record("ann", FRAME_BYTES_MAX)]).unwrap_err().to_string();
+        let error = batches(vec![person("ann", FRAME_BYTES_MAX)]).unwrap_err().to_string();
         assert!(error.contains("ann") && error.contains("--without-messages"), "{error}");
     }
 }

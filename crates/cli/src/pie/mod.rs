@@ -2,11 +2,12 @@
 //!
 //! Spec: XEP-0227 (version 1.1): Portable Import/Export Format for XMPP-IM Servers. Read and
 //! written are accounts with their SCRAM keys or passwords (§4.2, §4.3), rosters (§4.4), waiting
-//! messages (§4.5), the name of the vCard (§4.7) and subscription requests (§4.9); what else a
-//! file holds is left out and counted.
+//! messages (§4.5), subscription requests (§4.9), and whatever the daemon's features keep (vCards,
+//! private XML and more), which is passed through; what else a file holds is left out and counted.
 //!
 //! Invariant: what is written here reads back as the same records; a test proves it.
 
+pub(crate) mod data;
 mod notes;
 mod read;
 mod relocate;
@@ -15,7 +16,7 @@ mod source;
 mod write;
 
 pub(crate) use notes::Notes;
-pub(crate) use read::{Found, hosts};
+pub(crate) use read::{Found, Person, hosts};
 pub(crate) use relocate::relocate;
 pub(crate) use source::load;
 pub(crate) use write::{Writer, user};
@@ -25,6 +26,10 @@ const PIE: &str = "urn:xmpp:pie:0";
 
 /// The namespace of drafts, which some servers still write.
 const PIE_DRAFT: &str = "http://www.xmpp.org/extensions/xep-0227.html#ns";
+
+/// The name shown to people, where the vCard has another one. Of our own making: other servers
+/// leave it out.
+const ACCOUNT: &str = "urn:snug:account:0";
 
 /// §4.3.
 const SCRAM: &str = "urn:xmpp:pie:0#scram";

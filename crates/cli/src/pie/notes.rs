@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use xmpp::Element;
 
 use crate::output::counted;
 
@@ -29,6 +30,11 @@ impl Notes {
         }
         let count = self.0.entry(what).or_insert(0);
         *count = count.saturating_add(1);
+    }
+
+    /// An element was left out.
+    pub(crate) fn element(&mut self, element: &Element) {
+        self.add(format!("<{} xmlns='{}'/>", element.name(), element.ns()));
     }
 
     /// One line each, for a person.

@@ -2,7 +2,7 @@
 //!
 //! Spec: XEP-0227 §4. Invariant: a record is complete and coherent (names and addresses are
 //! prepared, keys have the length of their hash), or the whole file is refused; what the server
-//! does not keep is left out and noted.
+//! does not keep is left out and noted. What its features keep is judged by the daemon.
 
 use admin_api::Secret;
 use admin_api::transfer::{Credentials, Record, ScramKeys};
@@ -13,7 +13,7 @@ use xmpp::{Element, ns};
 
 use super::notes::Notes;
 use super::roster::Roster;
-use super::{SCRAM, is_pie};
+use super::{ACCOUNT, SCRAM, is_pie};
 
 /// SCRAM mechanisms, with the length of their keys in bytes.
 const MECHANISMS: [(&str, usize); 3] =
@@ -34,7 +34,16 @@ pub(crate) struct Host {
     /// Its domain, prepared.
     pub(crate) domain: String,
     /// Its accounts, in order.
-    pub(crate) records: Vec<Record>,
+    pub(crate) people: Vec<Person>,
+}
+
+/// One account.
+#[derive(Debug)]
+pub(crate) struct Person {
+    /// What every account has.
+    pub(crate) record: Record,
+    /// The other elements of the account, which may be of a kind that the daemon keeps.
+    pub(crate) data: Vec<Element>,
 }
 
 /// Adds the hosts below `root` to `found`. The error is a clause about what is wrong.
@@ -55,30 +64,30 @@ pub(crate) fn hosts(root: &Element, found: &mut Found) -> Result<(), String> {
         let jid = child.attr("jid").ok_or("a <host/> has no jid")?;
         let domain = BareJid::from_domain(jid).map_err(|e| format!("host {jid:?}: {e}"))?;
         let domain = domain.domain().to_owned();
-        let records = users(child, &domain, &mut found.notes)?;
+        let people = users(child, &domain, &mut found.notes)?;
         match found.hosts.iter_mut().find(|h| h.domain == domain) {
-            Some(host) => host.records.extend(records),
-            None => found.hosts.push(Host { domain, records }),
+            Some(host) => host.people.extend(people),
+            None => found.hosts.push(Host { domain, people }),
         }
     }
-    match found.hosts.iter().find_map(|h| twice(&h.records)) {
+    match found.hosts.iter().find_map(|h| twice(&h.people)) {
         Some(name) => Err(format!("the account {name:?} is there twice")),
         None => Ok(()),
     }
 }
 
-fn twice(records: &[Record]) -> Option<&str> {
-    let mut names: Vec<&str> = records.iter().map(|r| r.name.as_str()).collect();
+fn twice(people: &[Person]) -> Option<&str> {
+    let mut names: Vec<&str> = people.iter().map(|p| p.record.name.as_str()).collect();
     names.sort_unstable();
     names.windows(2).find(|pair| pair.first() == pair.last()).and_then(|p| p.first().copied())
 }
 
 fn left_out(notes: &mut Notes, element: &Element) {
-    notes.add(format!("<{} xmlns='{}'/>", element.name(), element.ns()));
+    notes.element(element);
 }
 
-fn users(host: &Element, domain: &str, notes: &mut Notes) -> Result<Vec<Record>, String> {
-    let mut records = Vec::new();
+fn users(host: &Element, domain: &str, notes: &mut Notes) -> Result<Vec<Person>, String> {
+    let mut people = Vec::new();
     for child in host.children() {
         if !is_pie(child, "user") {
             left_out(notes, child);
@@ -86,20 +95,21 @@ fn users(host: &Element, domain: &str, notes: &mut Notes) -> Result<Vec<Record>,
         }
         let name = child.attr("name").ok_or_else(|| format!("a user of {domain} has no name"))?;
         let jid = BareJid::from_parts(name, domain).map_err(|e| format!("user {name:?}: {e}"))?;
-        let record = user(child, &jid, notes).map_err(|e| format!("account {jid}: {e}"))?;
-        match record {
-            Some(record) => records.push(record),
+        let person = user(child, &jid, notes).map_err(|e| format!("account {jid}: {e}"))?;
+        match person {
+            Some(person) => people.push(person),
             None => notes.add("accounts without a password or SCRAM keys that this server knows"),
         }
     }
-    Ok(records)
+    Ok(people)
 }
 
-fn user(element: &Element, jid: &BareJid, notes: &mut Notes) -> Result<Option<Record>, String> {
+fn user(element: &Element, jid: &BareJid, notes: &mut Notes) -> Result<Option<Person>, String> {
     let mut scram = Vec::new();
     let mut roster = Roster::default();
     let mut offline = Vec::new();
-    let mut display_name = String::new();
+    let (mut display_name, mut card_name) = (None, String::new());
+    let mut data = Vec::new();
     for child in element.children() {
         match (child.name(), child.ns()) {
             ("scram-credentials", SCRAM) => scram.extend(scram_keys(child, notes)?),
@@ -108,15 +118,17 @@ fn user(element: &Element, jid: &BareJid, notes: &mut Notes) -> Result<Option<Re
                 roster.request(child, notes);
             }
             ("vCard", ns::VCARD_TEMP) => {
-                display_name = full_name(child);
+                card_name = full_name(child);
+                // One that has nothing else stands for the name shown to people.
                 if child.children().any(|c| !c.is("FN", ns::VCARD_TEMP)) {
-                    notes.add("vCards, except for the name");
+                    data.push(child.clone());
                 }
             }
+            ("display-name", ACCOUNT) => display_name = Some(child.text().trim().to_owned()),
             ("offline-messages", _) if is_pie(child, "offline-messages") => {
                 messages(child, &mut offline, notes);
             }
-            _ => left_out(notes, child),
+            _ => data.push(child.clone()),
         }
     }
     let credentials = match element.attr("password") {
@@ -126,7 +138,10 @@ fn user(element: &Element, jid: &BareJid, notes: &mut Notes) -> Result<Option<Re
         _ => Credentials::Scram(scram),
     };
     let name = jid.local().unwrap_or_default().to_owned();
-    Ok(Some(Record { name, display_name, credentials, roster: roster.finish(), offline }))
+    let display_name = display_name.unwrap_or(card_name);
+    let roster = roster.finish();
+    let record = Record { name, display_name, card_name: None, credentials, roster, offline };
+    Ok(Some(Person { record, data }))
 }
 
 fn full_name(vcard: &Element) -> String {
@@ -218,7 +233,7 @@ mod tests {
         ))
         .unwrap();
         assert_eq!(found.hosts[0].domain, "home.example");
-        let records = &found.hosts[0].records;
+        let records: Vec<&Record> = found.hosts[0].people.iter().map(|p| &p.record).collect();
         assert_eq!(records.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["ann", "tim"]);
         assert!(matches!(&records[0].credentials, Credentials::Plain(p) if p.expose() == "horse"));
         let Credentials::Scram(keys) = &records[1].credentials else { panic!("no keys") };
@@ -272,20 +287,24 @@ mod tests {
              <query xmlns='jabber:iq:private'/></user>",
         )
         .unwrap();
-        let record = &found.hosts[0].records[0];
+        let Person { record, data } = &found.hosts[0].people[0];
         assert_eq!(record.display_name, "Ann Example");
         let message = Element::parse(&record.offline[0]).unwrap();
         assert!(message.is("message", ns::CLIENT));
         assert_eq!(message.child("body", ns::CLIENT).unwrap().text(), "1 < 2");
         assert!(message.child("delay", ns::DELAY).is_some());
         let notes: Vec<String> = found.notes.lines().collect();
-        assert!(notes.iter().any(|n| n.contains("jabber:iq:private")), "{notes:?}");
         assert!(notes.iter().any(|n| n.contains("<odd ")), "{notes:?}");
-        assert!(notes.iter().any(|n| n.contains("vCards")), "{notes:?}");
+        assert_eq!(data.iter().map(Element::name).collect::<Vec<_>>(), ["vCard", "query"]);
         let found = read(
             "<user name='ann' password='x'><vCard xmlns='vcard-temp'><FN>Ann</FN></vCard></user>",
         );
-        assert_eq!(found.unwrap().notes.lines().count(), 0, "all of it is kept");
+        assert!(found.unwrap().hosts[0].people[0].data.is_empty(), "all of it is in the record");
+        let found = read(
+            "<user name='ann' password='x'><vCard xmlns='vcard-temp'><FN>Ann</FN><TITLE/></vCard>\
+             <display-name xmlns='urn:snug:account:0'>Mum</display-name></user>",
+        );
+        assert_eq!(found.unwrap().hosts[0].people[0].record.display_name, "Mum");
     }
 
     #[test]
@@ -306,6 +325,6 @@ mod tests {
             hosts(&Element::parse(&xml).unwrap(), &mut found).unwrap();
         }
         assert_eq!(found.hosts.len(), 1);
-        assert_eq!(found.hosts[0].records.len(), 2);
+        assert_eq!(found.hosts[0].people.len(), 2);
     }
 }

@@ -6,10 +6,20 @@
 //! Invariant: addresses at any third domain stay as they are.
 
 use admin_api::transfer::Record;
-use xmpp::{Element, Jid};
+use xmpp::{Element, Jid, ns};
 
-/// Moves `record` from the domain `old` to `new` (both prepared).
-pub(crate) fn relocate(record: &mut Record, old: &str, new: &str) {
+use super::Person;
+
+/// Moves `person` from the domain `old` to `new` (both prepared).
+pub(crate) fn relocate(person: &mut Person, old: &str, new: &str) {
+    record(&mut person.record, old, new);
+    let lists = person.data.iter_mut().filter(|e| e.is("blocklist", ns::BLOCKING));
+    for item in lists.flat_map(Element::children_mut) {
+        readdress(item, "jid", old, new);
+    }
+}
+
+fn record(record: &mut Record, old: &str, new: &str) {
     for item in &mut record.roster {
         if let Some(moved) = moved(&item.jid, old, new) {
             item.jid = moved;
@@ -19,11 +29,15 @@ pub(crate) fn relocate(record: &mut Record, old: &str, new: &str) {
         // Written by this program a moment ago, so it parses.
         let Ok(mut element) = Element::parse(message) else { continue };
         for name in ["from", "to"] {
-            if let Some(moved) = element.attr(name).and_then(|jid| moved(jid, old, new)) {
-                element.set_attr(name, moved);
-            }
+            readdress(&mut element, name, old, new);
         }
         *message = element.to_xml("");
+    }
+}
+
+fn readdress(element: &mut Element, attr: &'static str, old: &str, new: &str) {
+    if let Some(moved) = element.attr(attr).and_then(|jid| moved(jid, old, new)) {
+        element.set_attr(attr, moved);
     }
 }
 
@@ -57,7 +71,7 @@ mod tests {
 
     #[test]
     fn rosters_and_messages() {
-        let mut record: Record = serde_json::from_value(serde_json::json!({
+        let record: Record = serde_json::from_value(serde_json::json!({
             "name": "ann",
             "credentials": { "plain": "x" },
             "roster": [
@@ -67,7 +81,13 @@ mod tests {
             "offline": ["<message xmlns='jabber:client' from='tim@old/a' to='ann@old'><body>x@old</body></message>"],
         }))
         .unwrap();
-        relocate(&mut record, "old", "new");
+        let blocked =
+            "<blocklist xmlns='urn:xmpp:blocking'><item jid='eve@old'/><item jid='x'/></blocklist>";
+        let mut person = Person { record, data: vec![Element::parse(blocked).unwrap()] };
+        relocate(&mut person, "old", "new");
+        let Person { record, data } = person;
+        let jids: Vec<_> = data[0].children().filter_map(|item| item.attr("jid")).collect();
+        assert_eq!(jids, ["eve@new", "x"]);
         assert_eq!(record.roster[0].jid, "tim@new");
         assert_eq!(record.roster[1].jid, "zoe@else");
         let message = Element::parse(&record.offline[0]).unwrap();

@@ -1,7 +1,7 @@
 //! From records to a file.
 //!
-//! Spec: XEP-0227 §4. Invariant: written in pages, so that memory does not grow with the number
-//! of accounts.
+//! Spec: XEP-0227 §4. Invariant: written in pages, so that memory grows neither with the number
+//! of accounts nor with what one of them has.
 
 use std::io::{self, Write};
 
@@ -9,11 +9,13 @@ use admin_api::transfer::{Credentials, Record, ScramKeys};
 use xmpp::jid::BareJid;
 use xmpp::{Element, ns};
 
-use super::{PIE, SCRAM, roster};
+use super::data::Joiner;
+use super::{ACCOUNT, PIE, SCRAM, roster};
 
 /// A file with one host, in the making.
 pub(crate) struct Writer<W> {
     out: W,
+    joiner: Joiner,
 }
 
 impl<W: Write> Writer<W> {
@@ -23,12 +25,27 @@ impl<W: Write> Writer<W> {
         writeln!(out, "<server-data xmlns='{PIE}'>")?;
         let host = Element::new("host", PIE).with_attr("jid", domain).with_text("\n").to_xml(PIE);
         out.write_all(host.strip_suffix("</host>").unwrap_or(&host).as_bytes())?;
-        Ok(Self { out })
+        Ok(Self { out, joiner: Joiner::default() })
     }
 
-    /// Adds an account made by [`user`].
-    pub(crate) fn add(&mut self, user: &Element) -> io::Result<()> {
-        writeln!(self.out, "{}", user.to_xml(PIE))
+    /// Begins an account made by [`user`].
+    pub(crate) fn begin(&mut self, user: &Element) -> io::Result<()> {
+        let xml = user.to_xml(PIE);
+        match xml.strip_suffix("</user>") {
+            Some(open) => self.out.write_all(open.as_bytes()),
+            None => write!(self.out, "{}>", xml.strip_suffix("/>").unwrap_or(&xml)),
+        }
+    }
+
+    /// Adds a piece of what features keep to the account that was begun.
+    pub(crate) fn piece(&mut self, piece: &Element) -> io::Result<()> {
+        self.joiner.add(&mut self.out, piece)
+    }
+
+    /// Ends the account that was begun.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        self.joiner.close(&mut self.out)?;
+        writeln!(self.out, "</user>")
     }
 
     /// Ends the file and hands back where it went.
@@ -49,7 +66,12 @@ pub(crate) fn user(record: &Record, domain: &str) -> Result<Element, String> {
         Credentials::Plain(password) => user.set_attr("password", password.expose()),
         Credentials::Scram(keys) => keys.iter().for_each(|k| user.push(scram(k))),
     }
-    if !record.display_name.is_empty() {
+    // What features keep follows, and with it the vCard if there is one: it is there once.
+    let named_by_card = record.card_name.as_ref() == Some(&record.display_name);
+    if record.card_name.is_some() && !named_by_card {
+        let name = Element::new("display-name", ACCOUNT).with_text(record.display_name.as_str());
+        user.push(name);
+    } else if record.card_name.is_none() && !record.display_name.is_empty() {
         let name = Element::new("FN", ns::VCARD_TEMP).with_text(record.display_name.as_str());
         user.push(Element::new("vCard", ns::VCARD_TEMP).with_child(name));
     }
@@ -119,7 +141,8 @@ mod tests {
     fn what_is_written_reads_back() {
         let mut writer = Writer::new(Vec::new(), "home.example").unwrap();
         for record in records() {
-            writer.add(&user(&record, "home.example").unwrap()).unwrap();
+            writer.begin(&user(&record, "home.example").unwrap()).unwrap();
+            writer.end().unwrap();
         }
         let bytes = writer.finish().unwrap();
         let path = std::env::temp_dir().join(format!("snug-pie-back-{}.xml", std::process::id()));
@@ -137,7 +160,9 @@ mod tests {
                 *message = Element::parse(message.as_str().unwrap()).unwrap().to_xml("").into();
             }
         }
-        assert_eq!(as_json(&found.hosts[0].records), wanted);
+        let records: Vec<Record> =
+            found.hosts.remove(0).people.into_iter().map(|person| person.record).collect();
+        assert_eq!(as_json(&records), wanted);
     }
 
     #[test]

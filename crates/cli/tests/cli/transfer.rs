@@ -4,7 +4,10 @@ use std::sync::Mutex;
 
 use crate::fake::{Fake, mode, ok, problem};
 use admin_api::daemon::{Ports, StatusReply};
-use admin_api::transfer::{Credentials, Existing, ExportPage, Imported, Record, RosterItem};
+use admin_api::transfer::{
+    Credentials, DataPage, Existing, ExportPage, Imported, ImportedData, Kind, Place, Record,
+    RosterItem,
+};
 use admin_api::{ProblemKind, Reply, Request, Secret, accounts};
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhM=";
@@ -35,11 +38,21 @@ fn account(name: &str) -> accounts::Account {
     }
 }
 
+fn kind(name: &str, ns: &str, cuts: u8) -> Kind {
+    Kind { name: name.to_owned(), ns: ns.to_owned(), cuts }
+}
+
 /// A home in which `ann` lives.
 fn answer(request: &Request) -> Reply {
     match request {
         Request::DaemonStatus(_) => status(),
         Request::AccountList(_) => ok([account("ann")]),
+        Request::TransferKinds(_) => {
+            ok([kind("vCard", "vcard-temp", 0), kind("query", "jabber:iq:private", 1)])
+        }
+        Request::TransferImportData(_) => {
+            ok(ImportedData { left_out: vec!["one thing: too large".to_owned()] })
+        }
         Request::TransferImport(import) => {
             let exist = import.records.iter().filter(|r| r.name == "ann").count() as u32;
             let all = import.records.len() as u32;
@@ -94,6 +107,56 @@ fn accounts_are_imported_with_all_that_moves() {
     assert_eq!((keys[0].iterations, keys[0].stored_key.expose()), (10_000, KEY));
     let jids: Vec<(&str, bool)> = record.roster.iter().map(|i| (&*i.jid, i.pending_in)).collect();
     assert_eq!(jids, [("kim@old.example", false), ("new@other.example", true)]);
+}
+
+fn imported_data(heard: Vec<Request>) -> Vec<(String, Vec<String>)> {
+    heard
+        .into_iter()
+        .filter_map(|r| match r {
+            Request::TransferImportData(data) => Some((data.name, data.elements)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn what_the_daemon_keeps_goes_there_in_pieces() {
+    let fake = Fake::new(answer);
+    let long: String =
+        (0..3).map(|n| format!("<a xmlns='urn:{n}'>{}</a>", "x".repeat(600_000))).collect();
+    let person = |name: &str| {
+        format!(
+            "<user name='{name}' password='correct horse'><odd xmlns='urn:odd'/>\
+             <vCard xmlns='vcard-temp'><FN>A</FN><TITLE>{name}</TITLE></vCard>\
+             <query xmlns='jabber:iq:private'>{long}</query></user>"
+        )
+    };
+    fake.file("old.xml", &file("home.example", &(person("ann") + &person("kim"))));
+    let ran = fake.snug(&["import", "old.xml", "--existing", "skip"]);
+    for line in ["left out, 2 times: <odd ", "left out, 3 times: one thing: too large"] {
+        assert!(ran.err.contains(line), "{ran:?}");
+    }
+    ran.ok();
+    // Nothing of who is left alone.
+    let sent = imported_data(fake.heard());
+    assert!(sent.iter().all(|(name, _)| name == "kim"));
+    let sent: Vec<usize> = sent.iter().map(|(_, elements)| elements.len()).collect();
+    assert_eq!(sent, [2, 1, 1]);
+    fake.snug(&["import", "old.xml", "--existing", "skip", "--dry-run"]).ok();
+    assert!(imported_data(fake.heard()).is_empty());
+}
+
+#[test]
+fn an_account_that_is_not_complete_is_named() {
+    let fake = Fake::new(|request| match request {
+        Request::TransferImportData(_) => problem(ProblemKind::Store, "the disk is full."),
+        other => answer(other),
+    });
+    let users = "<user name='kim' password='correct horse'>\
+                 <query xmlns='jabber:iq:private'><a xmlns='urn:a'>x</a></query></user>";
+    fake.file("old.xml", &file("home.example", users));
+    let err = fake.snug(&["import", "old.xml"]).failed(1);
+    assert!(err.contains("the disk is full. kim is not complete"), "{err}");
 }
 
 #[test]
@@ -206,6 +269,7 @@ fn record(name: &str) -> Record {
     Record {
         name: name.to_owned(),
         display_name: "Ä & Ö".to_owned(),
+        card_name: (name == "a").then(|| "Anna".to_owned()),
         credentials: Credentials::Plain(Secret::new("p<'\">&")),
         roster: vec![RosterItem {
             jid: "kim@home.example".to_owned(),
@@ -223,9 +287,39 @@ fn record(name: &str) -> Record {
     }
 }
 
-/// Pages of two accounts out of five.
+/// What `a` keeps, in two pages.
+fn data(after: Option<&Place>) -> DataPage {
+    let place = Place { feature: "x".to_owned(), at: "y".to_owned() };
+    let query = |n: u32| {
+        format!("<query xmlns='jabber:iq:private'><a xmlns='urn:{n}'>\"{n} &amp;\n </a></query>")
+    };
+    match after {
+        None => DataPage {
+            elements: vec![
+                "<vCard xmlns='vcard-temp'><FN>Anna</FN><TITLE/></vCard>".to_owned(),
+                query(1),
+            ],
+            next: Some(place),
+            left_out: Vec::new(),
+        },
+        Some(at) => {
+            assert_eq!(at, &place);
+            let left_out = vec!["a <big/>".to_owned()];
+            DataPage { elements: vec![query(2), query(3)], next: None, left_out }
+        }
+    }
+}
+
+/// Pages of two accounts out of five, of which one keeps something.
 fn exporter(request: &Request) -> Reply {
-    let Request::TransferExport(export) = request else { return answer(request) };
+    let export = match request {
+        Request::TransferExport(export) => export,
+        Request::TransferExportData(call) if call.name == "a" => {
+            return ok(data(call.after.as_ref()));
+        }
+        Request::TransferExportData(_) => return ok(DataPage::default()),
+        other => return answer(other),
+    };
     let names = ["a", "b", "c", "d", "e"];
     let from = match &export.after {
         None => 0,
@@ -249,15 +343,31 @@ fn what_is_exported_can_be_imported() {
     assert!(text.starts_with("<?xml version='1.0' encoding='UTF-8'?>\n<server-data "), "{text}");
 
     fake.snug(&["import", "home.xml"]).ok();
-    let sent = imports(fake.heard());
+    let heard = fake.heard();
+    let kept = heard.iter().find_map(|request| match request {
+        Request::TransferImportData(call) => Some((call.name.clone(), call.elements.clone())),
+        _ => None,
+    });
+    let (name, elements) = kept.unwrap();
+    // In the file they are one.
+    assert_eq!((name.as_str(), elements.len()), ("a", 2));
+    assert_eq!(text.matches("<query xmlns='jabber:iq:private'").count(), 1);
+    for n in 1..=3 {
+        assert!(elements[1].contains(&format!("<a xmlns='urn:{n}'>\"{n} &amp;\n </a>")));
+    }
+    let sent = imports(heard);
     let as_json = |r: &[Record]| serde_json::to_value(r).unwrap().to_string().replace("\\\"", "'");
-    let wanted: Vec<Record> = ["a", "b", "c", "d", "e"].into_iter().map(record).collect();
+    let wanted: Vec<Record> = ["a", "b", "c", "d", "e"]
+        .into_iter()
+        .map(|name| Record { card_name: None, ..record(name) })
+        .collect();
     assert_eq!(as_json(&sent[0].records), as_json(&wanted));
 
     let piped = fake.snug(&["export", "-"]).ok();
     assert_eq!(piped, text);
     let json = fake.snug(&["export", "again.xml", "--json"]).json();
-    assert_eq!((&json["accounts"], &json["left_out"][0]), (&5.into(), &"e@home.example".into()));
+    assert_eq!((&json["accounts"], &json["left_out"][1]), (&5.into(), &"e@home.example".into()));
+    assert_eq!(json["left_out"][0], "a: a <big/>");
 }
 
 #[test]

@@ -90,9 +90,12 @@ pub(super) fn need(request: &Request) -> Need {
         | Request::PanelSessions(_)
         | Request::PanelSignOut(_)
         | Request::PanelWho(_) => Need::Person,
-        Request::SetupCode(_) | Request::TransferExport(_) | Request::TransferImport(_) => {
-            Need::Operator
-        }
+        Request::SetupCode(_)
+        | Request::TransferExport(_)
+        | Request::TransferExportData(_)
+        | Request::TransferImport(_)
+        | Request::TransferImportData(_)
+        | Request::TransferKinds(_) => Need::Operator,
     }
 }
 

@@ -260,7 +260,10 @@ async fn dispatch(
         Request::TlsPanelLeaf(c) => reply_to(&c, tls::panel_leaf(daemon, &c)),
         Request::TlsReload(c) => reply_to(&c, tls::reload(daemon)),
         Request::TransferExport(c) => reply_to(&c, transfer::export(daemon, &c)),
+        Request::TransferExportData(c) => reply_to(&c, transfer::data::export(daemon, &c)),
         Request::TransferImport(c) => reply_to(&c, transfer::import(daemon, &c).await),
+        Request::TransferImportData(c) => reply_to(&c, transfer::data::import(daemon, &c).await),
+        Request::TransferKinds(c) => reply_to(&c, Ok(transfer::data::kinds())),
     }
 }
 

@@ -20,6 +20,7 @@ use xmpp::jid::{BareJid, Jid};
 use xmpp::ns;
 use xmpp::stanza::{IqType, PresenceType, Stanza};
 
+use super::moves::{Exported, Kind, Moves, Piece};
 use super::roster::Roster;
 use super::subscription::state::Half;
 use super::{Cx, Feature, Gate, IqRoute, Spec, Target, presence, subscription};
@@ -54,6 +55,11 @@ pub const FEATURE: Feature = Feature {
     outgoing: Some(outgoing),
     incoming: Some(incoming),
     removed: Some(removed),
+    moves: Some(Moves {
+        kinds: &[Kind { name: "blocklist", ns: ns::BLOCKING, cuts: 1 }],
+        export,
+        import,
+    }),
     ..Feature::new("blocking", Spec::Xep { number: 191, version: "1.3" })
 };
 
@@ -92,11 +98,20 @@ impl Blocklist {
         slots: &'a mut Slots,
     ) -> Result<&'a mut Self, StoreError> {
         if slots.get::<Self>().is_none() {
-            let rows = daemon.store.scan(&BLOCKED, &all_of(owner), BLOCKLIST_ITEMS_MAX)?;
-            slots.put(Self(rows.into_iter().map(|((_, jid), _)| jid).collect()));
+            slots.put(Self::read(daemon, owner)?);
         }
         // Just put there; the other branch is for the compiler.
         slots.get_mut::<Self>().ok_or(StoreError::Closed)
+    }
+
+    fn read(daemon: &Daemon, owner: &BareJid) -> Result<Self, StoreError> {
+        let rows = daemon.store.scan(&BLOCKED, &all_of(owner), BLOCKLIST_ITEMS_MAX)?;
+        Ok(Self(rows.into_iter().map(|((_, jid), _)| jid).collect()))
+    }
+
+    fn fits(&self) -> bool {
+        self.0.len() <= BLOCKLIST_ITEMS_MAX
+            && self.to_element().to_xml("").len() <= BLOCKLIST_BYTES_MAX
     }
 
     /// §6: in any of its four forms.
@@ -174,8 +189,12 @@ fn get(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
 
 /// The addresses that a request names.
 fn items(iq: &Stanza) -> Result<Vec<Jid>, StanzaError> {
-    let items = iq.payload().into_iter().flat_map(Element::children);
-    items
+    iq.payload().map_or_else(|| Ok(Vec::new()), items_of)
+}
+
+/// The addresses in a list or a change of it.
+fn items_of(list: &Element) -> Result<Vec<Jid>, StanzaError> {
+    list.children()
         .filter(|item| item.is("item", ns::BLOCKING))
         .map(|item| match item.attr("jid") {
             Some(jid) => {
@@ -197,8 +216,7 @@ fn block(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
         items.iter().filter(|jid| !blocked.0.contains(jid.as_str())).cloned().collect();
     let mut more = Blocklist(blocked.0.clone());
     more.0.extend(fresh.iter().map(|jid| jid.as_str().to_owned()));
-    let bytes = more.to_element().to_xml("").len();
-    if more.0.len() > BLOCKLIST_ITEMS_MAX || bytes > BLOCKLIST_BYTES_MAX {
+    if !more.fits() {
         return Err(StanzaError::new(StanzaCondition::ResourceConstraint)
             .with_text("Your block list is full. Unblock somebody, or block a whole domain."));
     }
@@ -279,6 +297,29 @@ fn show_again(cx: &mut Cx<'_>, items: &[Jid]) {
     let contacts: Vec<BareJid> = seen.filter(named).cloned().collect();
     let contacts = unblocked(cx, contacts);
     cx.effects.routed.extend(contacts.iter().map(|jid| probe(&own, &Jid::from(jid))));
+}
+
+/// In the form of §3.2: XEP-0227 has none of its own but for privacy lists.
+fn export(daemon: &Daemon, owner: &BareJid, after: Option<&str>) -> Exported {
+    if after.is_some() {
+        return Ok(None);
+    }
+    let blocked = Blocklist::read(daemon, owner)?;
+    Ok((!blocked.0.is_empty()).then(|| Piece::only(blocked.to_element())))
+}
+
+fn import(cx: &mut Cx<'_>, blocklist: &Element) -> Result<(), String> {
+    let items = items_of(blocklist).map_err(|_| "an address in it is none")?;
+    let mut more = Blocklist::read(cx.daemon, &cx.account.jid).map_err(|e| e.to_string())?;
+    more.0.extend(items.iter().map(|jid| jid.as_str().to_owned()));
+    if !more.fits() {
+        return Err(format!("it has more than {BLOCKLIST_ITEMS_MAX} addresses"));
+    }
+    let row = Blocked { since: cx.now.unix };
+    for jid in &items {
+        cx.effects.writes.put(&BLOCKED, &(cx.account.jid.as_str(), jid.as_str()), &row);
+    }
+    Ok(())
 }
 
 fn removed(cx: &mut Cx<'_>) {

@@ -13,6 +13,7 @@ use xmpp::element::Element;
 use xmpp::error::{StanzaCondition, StanzaError};
 use xmpp::stanza::{IqType, Stanza};
 
+use self::moves::Moves;
 use crate::daemon::{Daemon, Now};
 use crate::effect::{Effects, Handled};
 use crate::registry::{Account, Bound, SessionId};
@@ -25,6 +26,7 @@ pub mod contact;
 pub mod csi;
 pub mod disco;
 pub mod last;
+pub mod moves;
 pub mod offline;
 pub mod otr_delivery;
 pub mod ping;
@@ -108,6 +110,9 @@ pub struct Feature {
     pub(crate) closed: Option<fn(&mut Cx<'_>, SessionId)>,
     /// The account is removed for good: delete what the feature stored of it.
     pub(crate) removed: Option<fn(&mut Cx<'_>)>,
+    /// How what the feature keeps of a person moves to another server. What stands in the account's
+    /// record (contacts, waiting messages) moves with that.
+    pub(crate) moves: Option<Moves>,
 }
 
 impl Feature {
@@ -132,6 +137,7 @@ impl Feature {
             interested: None,
             closed: None,
             removed: None,
+            moves: None,
         }
     }
 }
@@ -193,6 +199,14 @@ pub struct IqRoute {
     pub name: &'static str,
     /// Answers it through `cx.reply`, or returns the error to answer with.
     pub run: fn(&mut Cx<'_>, &Stanza) -> Handled,
+}
+
+/// Answers a question about data that are for their owner alone.
+///
+/// # Errors
+/// Always `forbidden`.
+pub(crate) fn not_yours(_: &mut Cx<'_>, _: &Stanza) -> Handled {
+    Err(StanzaError::new(StanzaCondition::Forbidden))
 }
 
 /// What a handler works with.

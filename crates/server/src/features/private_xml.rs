@@ -13,7 +13,9 @@ use xmpp::jid::BareJid;
 use xmpp::ns;
 use xmpp::stanza::{IqType, Stanza};
 
-use super::{Cx, Feature, IqRoute, Spec, Target};
+use super::moves::{Exported, Kind, Moves, Piece};
+use super::{Cx, Feature, IqRoute, Spec, Target, not_yours};
+use crate::daemon::Daemon;
 use crate::effect::Handled;
 use crate::limits::{PRIVATE_XML_BYTES_MAX, PRIVATE_XML_ELEMENTS_MAX};
 
@@ -32,6 +34,11 @@ pub const FEATURE: Feature = Feature {
         route(IqType::Set, Target::Contact, not_yours),
     ],
     removed: Some(removed),
+    moves: Some(Moves {
+        kinds: &[Kind { name: "query", ns: ns::PRIVATE, cuts: 1 }],
+        export,
+        import,
+    }),
     ..Feature::new("private_xml", Spec::Xep { number: 49, version: "1.2" })
 };
 
@@ -82,14 +89,20 @@ fn get(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
 }
 
 fn set(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
-    let named = named(iq)?;
+    keep(cx, &named(iq)?)?;
+    cx.reply(iq, None);
+    Ok(())
+}
+
+/// Keeps `elements`, all or none.
+fn keep(cx: &mut Cx<'_>, elements: &[&Element]) -> Handled {
     let owner = cx.account.jid.as_str();
     let stored = cx.daemon.store.keys(&PRIVATE, &all_of(&cx.account.jid), PRIVATE_XML_ELEMENTS_MAX);
     let stored = stored.map_err(unreadable)?;
     let mut keys: std::collections::BTreeSet<(String, String, String)> =
         stored.into_iter().collect();
     let mut writes = Batch::new();
-    for element in named {
+    for element in elements {
         let key = (owner, element.ns(), element.name());
         let owned = (owner.to_owned(), element.ns().to_owned(), element.name().to_owned());
         if element.nodes().is_empty() && element.attrs().is_empty() {
@@ -106,14 +119,37 @@ fn set(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
         writes.put(&PRIVATE, &key, &Raw(xml.into_bytes()));
     }
     cx.effects.writes.append(writes);
-    cx.reply(iq, None);
     Ok(())
 }
 
-/// §3
-#[allow(clippy::unnecessary_wraps, reason = "the shape of an IQ handler")]
-fn not_yours(_: &mut Cx<'_>, _: &Stanza) -> Handled {
-    Err(StanzaError::new(StanzaCondition::Forbidden))
+/// One element after another; a place is the namespace and the name of one.
+fn export(daemon: &Daemon, owner: &BareJid, after: Option<&str>) -> Exported {
+    let mut rows = daemon.store.keys(&PRIVATE, &all_of(owner), PRIVATE_XML_ELEMENTS_MAX)?;
+    if let Some((ns, name)) = after.and_then(|at| at.rsplit_once(' ')) {
+        rows.retain(|key| (key.1.as_str(), key.2.as_str()) > (ns, name));
+    }
+    for (owner, ns, name) in rows {
+        let key = (owner.as_str(), ns.as_str(), name.as_str());
+        let Some(Raw(bytes)) = daemon.store.get(&PRIVATE, &key)? else { continue };
+        let parsed = std::str::from_utf8(&bytes).ok().and_then(|xml| Element::parse(xml).ok());
+        let Some(element) = parsed else {
+            tracing::error!("a private element is damaged; it is not exported");
+            daemon.counters.add("private-xml", "damaged");
+            continue;
+        };
+        let element = Element::new("query", ns::PRIVATE).with_child(element);
+        return Ok(Some(Piece { element, at: format!("{ns} {name}") }));
+    }
+    Ok(None)
+}
+
+fn import(cx: &mut Cx<'_>, query: &Element) -> Result<(), String> {
+    let elements: Vec<&Element> = query.children().collect();
+    if elements.iter().any(|e| e.ns().is_empty() || e.ns() == ns::PRIVATE) {
+        return Err("an element has no namespace of its own".to_owned());
+    }
+    keep(cx, &elements)
+        .map_err(|e| e.text.map_or_else(|| e.condition.to_string(), |t| t.to_string()))
 }
 
 fn removed(cx: &mut Cx<'_>) {

@@ -11,10 +11,13 @@
 use store::{Raw, StoreError, Table};
 use xmpp::element::Element;
 use xmpp::error::{StanzaCondition, StanzaError};
+use xmpp::jid::BareJid;
 use xmpp::ns;
 use xmpp::stanza::{IqType, Stanza};
 
-use super::{Cx, Feature, IqRoute, Spec, Target};
+use super::moves::{Exported, Kind, Moves, Piece};
+use super::{Cx, Feature, IqRoute, Spec, Target, not_yours};
+use crate::daemon::Daemon;
 use crate::effect::Handled;
 use crate::limits::VCARD_BYTES_MAX;
 
@@ -33,6 +36,11 @@ pub const FEATURE: Feature = Feature {
         route(IqType::Set, Target::Contact, not_yours),
     ],
     removed: Some(removed),
+    moves: Some(Moves {
+        kinds: &[Kind { name: "vCard", ns: ns::VCARD_TEMP, cuts: 0 }],
+        export,
+        import,
+    }),
     ..Feature::new("vcard_temp", Spec::Xep { number: 54, version: "1.3.0" })
 };
 
@@ -40,20 +48,34 @@ const fn route(ty: IqType, target: Target, run: fn(&mut Cx<'_>, &Stanza) -> Hand
     IqRoute { ty, target, ns: ns::VCARD_TEMP, name: "vCard", run }
 }
 
-/// The account's own, or that of whom an IQ is for.
-fn stored(cx: &Cx<'_>) -> Result<Option<Element>, StanzaError> {
-    let unreadable = |e: StoreError| {
-        tracing::error!(error = %e, "a vCard cannot be read");
-        StanzaError::new(StanzaCondition::InternalServerError)
-    };
-    let row = cx.daemon.store.get(&VCARDS, cx.account.jid.as_str()).map_err(unreadable)?;
-    let Some(Raw(bytes)) = row else { return Ok(None) };
+/// What is kept of `owner`.
+fn kept(daemon: &Daemon, owner: &BareJid) -> Result<Option<Element>, StoreError> {
+    let Some(Raw(bytes)) = daemon.store.get(&VCARDS, owner.as_str())? else { return Ok(None) };
     let parsed = std::str::from_utf8(&bytes).ok().and_then(|xml| Element::parse(xml).ok());
     if parsed.is_none() {
         tracing::error!("a vCard is damaged; it counts as absent");
-        cx.daemon.counters.add("vcard", "damaged");
+        daemon.counters.add("vcard", "damaged");
     }
     Ok(parsed)
+}
+
+/// The name in the vCard of `owner`; `None` = there is none.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn name(daemon: &Daemon, owner: &BareJid) -> Result<Option<String>, StoreError> {
+    let name = |vcard: Element| {
+        vcard.child("FN", ns::VCARD_TEMP).map_or_else(String::new, |n| n.text().trim().to_owned())
+    };
+    Ok(kept(daemon, owner)?.map(name))
+}
+
+/// The account's own, or that of whom an IQ is for.
+fn stored(cx: &Cx<'_>) -> Result<Option<Element>, StanzaError> {
+    kept(cx.daemon, &cx.account.jid).map_err(|e| {
+        tracing::error!(error = %e, "a vCard cannot be read");
+        StanzaError::new(StanzaCondition::InternalServerError)
+    })
 }
 
 /// §3.1
@@ -73,20 +95,32 @@ fn get_others(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
 /// §3.2: the whole of it, in place of what was there.
 fn set(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
     let vcard = iq.payload().ok_or_else(|| StanzaError::new(StanzaCondition::BadRequest))?;
-    let xml = vcard.to_xml("");
-    if xml.len() > VCARD_BYTES_MAX {
-        return Err(StanzaError::new(StanzaCondition::NotAcceptable)
-            .with_text("This is too large; choose a smaller picture."));
-    }
-    cx.effects.writes.put(&VCARDS, cx.account.jid.as_str(), &Raw(xml.into_bytes()));
+    keep(cx, vcard).map_err(|_| {
+        StanzaError::new(StanzaCondition::NotAcceptable)
+            .with_text("This is too large; choose a smaller picture.")
+    })?;
     cx.reply(iq, None);
     Ok(())
 }
 
-/// §3.2
-#[allow(clippy::unnecessary_wraps, reason = "the shape of an IQ handler")]
-fn not_yours(_: &mut Cx<'_>, _: &Stanza) -> Handled {
-    Err(StanzaError::new(StanzaCondition::Forbidden))
+/// It is too large to be kept.
+struct TooLarge;
+
+fn keep(cx: &mut Cx<'_>, vcard: &Element) -> Result<(), TooLarge> {
+    let xml = vcard.to_xml("");
+    if xml.len() > VCARD_BYTES_MAX {
+        return Err(TooLarge);
+    }
+    cx.effects.writes.put(&VCARDS, cx.account.jid.as_str(), &Raw(xml.into_bytes()));
+    Ok(())
+}
+
+fn export(daemon: &Daemon, owner: &BareJid, after: Option<&str>) -> Exported {
+    if after.is_some() { Ok(None) } else { Ok(kept(daemon, owner)?.map(Piece::only)) }
+}
+
+fn import(cx: &mut Cx<'_>, vcard: &Element) -> Result<(), String> {
+    keep(cx, vcard).map_err(|_| format!("it is larger than {} kB", VCARD_BYTES_MAX / 1024))
 }
 
 fn removed(cx: &mut Cx<'_>) {
@@ -110,7 +144,7 @@ mod tests {
         stanza(home.hears(id).last().unwrap())
     }
 
-    fn kept(home: &Home) -> Option<usize> {
+    fn size(home: &Home) -> Option<usize> {
         home.daemon.store.get(&VCARDS, ANN).unwrap().map(|Raw(bytes)| bytes.len())
     }
 
@@ -121,11 +155,11 @@ mod tests {
         let frame = "<vCard xmlns='vcard-temp'><DESC></DESC></vCard>".len();
         let largest = "x".repeat(VCARD_BYTES_MAX - frame);
         assert_eq!(set(&home, ann, &largest).iq_type(), Some(IqType::Result));
-        assert_eq!(kept(&home), Some(VCARD_BYTES_MAX));
+        assert_eq!(size(&home), Some(VCARD_BYTES_MAX));
         let refused = set(&home, ann, &format!("{largest}x")).stanza_error().unwrap();
         assert_eq!(refused.condition, StanzaCondition::NotAcceptable);
-        assert_eq!(kept(&home), Some(VCARD_BYTES_MAX));
+        assert_eq!(size(&home), Some(VCARD_BYTES_MAX));
         home.removes(ANN);
-        assert_eq!(kept(&home), None);
+        assert_eq!(size(&home), None);
     }
 }

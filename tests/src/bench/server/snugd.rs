@@ -120,6 +120,7 @@ fn record(plan: &Start<'_>, name: &str) -> Record {
     Record {
         name: name.to_owned(),
         display_name: String::new(),
+        card_name: None,
         credentials: Credentials::Scram(vec![keys]),
         roster: Vec::new(),
         offline: Vec::new(),

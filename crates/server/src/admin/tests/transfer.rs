@@ -14,6 +14,7 @@ fn record(name: &str, password: &str) -> Record {
     Record {
         name: name.to_owned(),
         display_name: String::new(),
+        card_name: None,
         credentials: Credentials::Plain(Secret::new(password)),
         roster: Vec::new(),
         offline: Vec::new(),
@@ -189,4 +190,68 @@ async fn a_page_of_passwords_is_hashed_in_moments_while_the_daemon_goes_on() {
     assert_eq!(imported.unwrap().written, 100);
     assert!(longest < std::time::Duration::from_millis(500), "the protocol's thread was held");
     assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn what_people_keep_moves_with_them() {
+    use admin_api::transfer::{ExportData, ImportData, ImportedData, Kinds};
+    let (old, _) = Home::set_up().await;
+    let kinds = done(&old, Kinds {}).await;
+    let private = kinds.iter().find(|k| k.ns == "jabber:iq:private").unwrap();
+    assert_eq!((private.name.as_str(), private.cuts), ("query", 1));
+    let query = |n: u32, size: usize| {
+        let text = "x".repeat(size);
+        format!("<query xmlns='jabber:iq:private'><a xmlns='urn:{n}'>{text}</a></query>")
+    };
+    let vcard = "<vCard xmlns='vcard-temp'><FN>Ann Example</FN></vCard>".to_owned();
+    let mut elements: Vec<String> = (10..30).map(|n| query(n, 60_000)).collect();
+    elements.push(vcard.clone());
+    elements.push(
+        "<blocklist xmlns='urn:xmpp:blocking'><item jid='eve@e.example'/></blocklist>".into(),
+    );
+    elements.push(query(30, 70_000));
+    elements.push("<odd xmlns='urn:odd'/>".to_owned());
+    let mut left_out = Vec::new();
+    for some in elements.chunks(10) {
+        let call = ImportData { name: "ann".to_owned(), elements: some.to_vec() };
+        let ImportedData { left_out: more } = done(&old, call).await;
+        left_out.extend(more);
+    }
+    assert_eq!(left_out.len(), 2, "{left_out:?}");
+    assert!(left_out[0].contains("ann@home.example: <query xmlns='jabber:iq:private'/>: "));
+    assert!(left_out[1].contains("<odd xmlns='urn:odd'/>: this server does not keep it"));
+
+    let mut moved = Vec::new();
+    let (mut after, mut pages) = (None, 0);
+    loop {
+        let page = done(&old, ExportData { name: "ann".to_owned(), after }).await;
+        assert!(page.left_out.is_empty());
+        moved.extend(page.elements);
+        pages += 1;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert!(pages > 2, "it comes in {pages} pages");
+    let mut wanted = elements[..22].to_vec();
+    wanted.sort();
+    moved.sort();
+    assert_eq!(moved, wanted);
+    let shown = done(&old, Export { after: None }).await.records.remove(0);
+    assert_eq!(shown.card_name.as_deref(), Some("Ann Example"));
+
+    // Whoever replaces an account leaves nothing of it.
+    done(&old, import(vec![record("ann", "battery staple")], Existing::Replace)).await;
+    let page = done(&old, ExportData { name: "ann".to_owned(), after: None }).await;
+    assert_eq!((page.elements.len(), page.next), (0, None));
+    for name in ["nobody", "@"] {
+        let call = ImportData { name: name.to_owned(), elements: vec![vcard.clone()] };
+        assert!(old.operator().call(call).await.is_err(), "{name}");
+    }
+    let broken = vec![vcard, "<a".to_owned()];
+    let call = ImportData { name: "ann".to_owned(), elements: broken };
+    assert_eq!(kind(old.operator().call(call).await), ProblemKind::Invalid);
+    let page = done(&old, ExportData { name: "ann".to_owned(), after: None }).await;
+    assert!(page.elements.is_empty());
 }

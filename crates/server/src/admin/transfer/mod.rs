@@ -21,12 +21,14 @@ use super::{panel, store_problem};
 use crate::accounts::change::{disconnect, display_name, not_reserved};
 use crate::accounts::{Accounts, Record, Role, State, StoredKeys, derive_all, password};
 use crate::daemon::{Daemon, Now};
-use crate::features::offline;
 use crate::features::roster::{self, Item};
 use crate::features::subscription::state::{Half, SubState};
 use crate::features::{self, Cx};
+use crate::features::{offline, vcard_temp};
 use crate::registry::{self, Slots};
 use crate::settings;
+
+pub(super) mod data;
 
 /// Bytes of a page's records; the frame around them needs a little.
 const PAGE_BYTES_MAX: usize = FRAME_BYTES_MAX - 16 * 1024;
@@ -188,16 +190,15 @@ impl Importing<'_> {
         Ok(())
     }
 
-    /// Deletes what the import of an existing account does not write over.
+    /// Deletes what features keep of an existing account.
     fn empty(&mut self, record: &Checked<'_>) -> Result<(), Problem> {
         panel::end_all_of(&self.daemon.store, &mut self.batch, &record.jid)
             .map_err(store_problem)?;
         let entry = self.daemon.registry.entry(&record.jid);
         let mut account = registry::lock(&entry);
         let mut cx = Cx::new(self.daemon, Now::read(), &mut account, None);
-        if let Some(removed) = features::offline::FEATURE.removed {
-            removed(&mut cx);
-        }
+        features::on_removed(&mut cx);
+        // Nobody is told anything: the contacts stay who they are if the file has them as well.
         self.batch.append(cx.effects.writes);
         Ok(())
     }
@@ -268,6 +269,7 @@ fn moved(
     let mut moved = Moved {
         name: local,
         display_name: record.display_name.clone(),
+        card_name: vcard_temp::name(daemon, &jid).map_err(store_problem)?,
         credentials: Credentials::Scram(record.scram.iter().map(Into::into).collect()),
         roster: items.into_iter().map(roster_item).collect(),
         offline: offline::export(daemon, &jid).map_err(store_problem)?,
