@@ -1,0 +1,99 @@
+"""The client matrix: which clients, which cells, and what is known of each cell.
+
+A cell that works says how it is used; one that does not says why, and the test of it has to fail.
+`docs/clients.md` is made from this, by `test_clients.py`.
+"""
+
+from clients.client import Fails, NotOffered, Works
+from clients.library import Aioxmpp, Nbxmpp, Slixmpp, XmppJs
+from clients.mcabber import Mcabber
+from clients.poezio import Poezio
+from clients.seated import SeatedPidgin, SeatedProfanity
+
+# Cell -> how it is tested. The order is that of the tests: what ends a connection comes last.
+CELLS = {
+    "log-in": "The client connects and verifies the certificate by the home's authority, which "
+              "only its machine was told. A client of the same kind that was told of somebody "
+              "else's authority turns away before it shows its password.",
+    "message": "A message to this client's full address, and one from it.",
+    "carbons": "A message to another client of the same account, and one from it, are seen here "
+               "too, once.",
+    "block": "The client blocks an address: the server has it in the block list, and what the "
+             "blocked one writes is not seen.",
+    "resume": "The connection is cut and a message comes meanwhile. The client resumes its "
+              "session (XEP-0198) and shows the message once.",
+}
+
+# Client -> cell -> what is known.
+MATRIX = {
+    SeatedProfanity: {
+        "log-in": Works("SCRAM-SHA-512"),
+        "message": Works(), "carbons": Works(), "block": Works("`/blocked add`"),
+        "resume": Works(),
+    },
+    SeatedPidgin: {
+        "log-in": Works("SCRAM-SHA-512"),
+        "message": Works(),
+        "carbons": NotOffered("needs a plugin that Pidgin does not bring"),
+        "block": Works("menu of the contact"),
+        "resume": NotOffered("Pidgin 2 has no stream management"),
+    },
+    Mcabber: {
+        "log-in": Works(
+            "PLAIN; its library knows no other mechanism that is still offered, so the home has "
+            "to allow it (`plain = true` in `snug.toml`)"),
+        "message": Works(), "carbons": Works("`set carbons = 1`"),
+        "block": NotOffered("no command for XEP-0191"),
+        "resume": NotOffered("its library has no stream management"),
+    },
+    Poezio: {
+        "log-in": Works(
+            "SCRAM-SHA-512, over TLS 1.2 only (`MaxProtocol = TLSv1.2` in a file that "
+            "`OPENSSL_CONF` names): over TLS 1.3 Debian 12's slixmpp binds the log-in to "
+            "tls-unique, which TLS 1.3 does not have"),
+        "message": Works(), "carbons": Works(), "block": Works("`/block`"),
+        "resume": Works("`enable_smacks = true`"),
+    },
+    Slixmpp: {
+        "log-in": Works("SCRAM-SHA-512"),
+        "message": Works(), "carbons": Works(), "block": Works(), "resume": Works(),
+    },
+    Aioxmpp: {
+        "log-in": Works("SCRAM-SHA-256"),
+        "message": Works(), "carbons": Works(), "block": Works(), "resume": Works(),
+    },
+    Nbxmpp: {
+        "log-in": Works("SCRAM-SHA-512"),
+        "message": Works(), "carbons": Works("enabled by hand: it only unwraps them"),
+        "block": Works(), "resume": Works(),
+    },
+    XmppJs: {
+        "log-in": Works("SCRAM-SHA-1"),
+        "message": Works(), "carbons": Works("by hand: it has no such module"),
+        "block": Works("by hand: it has no such module"), "resume": Works(),
+    },
+}
+
+TOP = """# Clients
+
+What real clients do with Snug, found out by running them: `tests/e2e/test_clients.py` drives each
+against a home and writes this page. Debian's clients are those of Debian 12, the libraries those
+that `tests/e2e` pins. A cell says **works**, **not offered** (the client has no such thing) or
+**fails** (the client has it, but not so that it works). What is not offered or fails is tried too,
+and the test fails as soon as it works.
+"""
+
+
+def page():
+    """The text of `docs/clients.md`."""
+    lines = [TOP, "| client | " + " | ".join(CELLS) + " |", "|---" * (len(CELLS) + 1) + "|"]
+    for kind, cells in MATRIX.items():
+        lines.append(f"| {kind.title} | " + " | ".join(cells[c].word for c in CELLS) + " |")
+    lines += ["", "## How each cell is tested", ""]
+    lines += [f"- **{cell}**: {how}" for cell, how in CELLS.items()]
+    lines += ["", "## What to know", ""]
+    for kind, cells in MATRIX.items():
+        notes = [f"- {cell}: {known.note}" for cell, known in cells.items() if known.note]
+        if notes:
+            lines += [f"**{kind.title}**", "", *notes, ""]
+    return "\n".join(lines).rstrip() + "\n"

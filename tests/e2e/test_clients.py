@@ -1,0 +1,306 @@
+"""The client matrix: real clients, all of them devices of one account, each behind a relay of its
+own. What is known of each cell stands in `clients/matrix.py`."""
+
+import itertools
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from clients.client import Seat, Works
+from clients.library import Slixmpp
+from clients.matrix import CELLS, MATRIX, page
+from clients.mcabber import Mcabber
+from clients.poezio import Poezio
+from clients.wire import Wire
+from waiting import TooLate, until
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "clients.md"
+BLOCKING = "urn:xmpp:blocking"
+PATIENCE_SECONDS = 60
+# Nobody waits long for what is expected not to come.
+LITTLE_PATIENCE_SECONDS = 4
+OWNER, PEER, VILLAIN, CAUTIOUS = "ann", "bob", "eve", "cid"
+
+
+class Peer(Slixmpp):
+    """Somebody to write to and to be written to by."""
+
+    resource = "slixmpp"
+
+
+class ModernPoezio(Poezio):
+    """Without its remedy."""
+
+    old_tls = False
+
+
+class Crew:
+    """The clients of the matrix, started when the first test asks, all at once: they log in
+    side by side."""
+
+    def __init__(self, home, output, authority, name):
+        """Starts them."""
+        self.home, self.numbers = home, itertools.count(1)
+        self.clients, self.failures = {}, {}
+        for kind in MATRIX:
+            kept = output / f"{name}-{kind.resource}"
+            self.clients[kind] = kind(Seat(home, name, kept, authority))
+            try:
+                self.clients[kind].start()
+            except Exception as e:
+                self.failures[kind] = e
+
+    def get(self, kind):
+        """A client, whether it is online or not."""
+        if kind in self.failures:
+            raise self.failures[kind]
+        return self.clients[kind]
+
+    def online(self, kind):
+        """A client that is online."""
+        client = self.get(kind)
+        client.await_online()
+        return client
+
+    def another(self, kind):
+        """Some other client of the account that is online."""
+        kinds = list(MATRIX)
+        turned = kinds[kinds.index(kind) + 1:] + kinds[:kinds.index(kind)]
+        ready = [k for k in turned if k not in self.failures and self.clients[k].is_online()]
+        assert ready, "no other client is online"
+        return self.online(ready[0])
+
+    def words(self, about):
+        """A text that nobody wrote yet."""
+        return f"{about} number {next(self.numbers)}"
+
+    def stop(self):
+        """Ends them, side by side."""
+        with ThreadPoolExecutor(len(self.clients)) as pool:
+            list(pool.map(lambda client: client.stop(), self.clients.values()))
+
+
+@pytest.fixture(scope="module")
+def home(make_home):
+    """A home that allows PLAIN, because one of the clients knows nothing better. The others
+    prefer something better, and the test of the log-in asks what it was."""
+    home = make_home(plain=True).start_daemon().set_up()
+    return home.add(PEER, VILLAIN, CAUTIOUS)
+
+
+@pytest.fixture(scope="module")
+def crew(home, output):
+    """All clients as ann's devices."""
+    crew = Crew(home, output, home.authority, OWNER)
+    yield crew
+    crew.stop()
+
+
+@pytest.fixture(scope="module")
+def deceived(home, output, crew, stranger_authority):
+    """One more of each, of somebody who was told of another authority. They start once the
+    others are in."""
+    for kind in MATRIX:
+        if kind not in crew.failures:
+            until(f"{kind.title}", lambda kind=kind: crew.clients[kind].is_online(), 90)
+    deceived = Crew(home, output, stranger_authority, CAUTIOUS)
+    yield deceived
+    deceived.stop()
+
+
+@pytest.fixture(scope="module")
+def stranger_authority(tmp_path_factory):
+    """The certificate of an authority that is not the home's."""
+    folder = tmp_path_factory.mktemp("stranger")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-keyout", folder / "key.pem", "-out", folder / "ca.pem", "-days", "30",
+         "-subj", "/CN=Somebody else", "-addext", "basicConstraints=critical,CA:TRUE"],
+        check=True, capture_output=True)
+    return folder / "ca.pem"
+
+
+@pytest.fixture(scope="module")
+def people(home, output):
+    """Those who write to ann."""
+    made = {}
+    for name in (PEER, VILLAIN):
+        made[name] = Peer(Seat(home, name, output / name, home.authority)).start()
+    for person in made.values():
+        person.await_online()
+    yield made
+    for person in made.values():
+        person.stop()
+
+
+@pytest.fixture
+def observer(home):
+    """Ann once more, who sees what the server holds of hers."""
+    wire = Wire(home)
+    wire.login(OWNER, home.passwords[OWNER], "observer")
+    yield wire
+    wire.close()
+
+
+class Missed(AssertionError):
+    """What the cell is about did not come."""
+
+
+class Cell:
+    """What the test of a cell needs: `patience` tells how long to wait for what may not come."""
+
+    def __init__(self, crew, kind, people, observer, known):
+        """Collects it."""
+        self.crew, self.kind, self.observer, self.known = crew, kind, observer, known
+        self.peer, self.villain = people[PEER], people[VILLAIN]
+        self.patience = (
+            PATIENCE_SECONDS if isinstance(known, Works) else LITTLE_PATIENCE_SECONDS)
+        self.client = crew.online(kind)
+
+    def words(self, about):
+        """A text of this cell."""
+        return self.crew.words(f"{about} {self.client.resource}")
+
+    @staticmethod
+    def expect(wait):
+        """Waits for what the cell is about."""
+        try:
+            wait()
+        except TooLate as e:
+            raise Missed(str(e)) from None
+
+    def barrier(self):
+        """What was sent to the client before this has reached it afterwards."""
+        text = self.words("that was all,")
+        self.peer.send(self.client.full_jid, text)
+        self.client.await_text(text)
+
+    def seen_once(self, *texts):
+        """Waits for texts, and that none is there twice."""
+        for text in texts:
+            self.expect(lambda text=text: self.client.await_text(text, self.patience))
+        self.barrier()
+        for text in texts:
+            assert self.client.count(text) == 1, self.client.texts()
+
+
+def log_in(cell):
+    """The session's mechanism is the one that is known."""
+    mechanism = cell.client.sessions()[0]["mechanism"]
+    assert cell.known.note.replace(",", " ").replace(";", " ").split()[0] == mechanism, mechanism
+
+
+def message(cell):
+    """There and back."""
+    there, back = cell.words("hello"), cell.words("hello from")
+    cell.peer.send(cell.client.full_jid, there)
+    cell.seen_once(there)
+    cell.client.send(cell.peer.jid, back)
+    cell.peer.await_text(back)
+    assert cell.peer.count(back) == 1
+
+
+def carbons(cell):
+    """What another device received and sent."""
+    other = cell.crew.another(cell.kind)
+    received, sent = cell.words("for another than"), cell.words("by another than")
+    cell.peer.send(other.full_jid, received)
+    other.await_text(received)
+    other.send(cell.peer.jid, sent)
+    cell.peer.await_text(sent)
+    cell.seen_once(received, sent)
+
+
+def block(cell):
+    """Somebody who is not welcome."""
+    unwanted = cell.words("let me in,")
+    cell.client.block(cell.villain.jid)
+    try:
+        cell.expect(lambda: until(
+            "the block list", lambda: cell.villain.jid in blocked(cell.observer), cell.patience))
+        cell.villain.send(cell.client.full_jid, unwanted)
+        cell.villain.settle()
+        cell.barrier()
+        assert not cell.client.count(unwanted)
+    finally:
+        cell.observer.iq("set", f"<unblock xmlns='{BLOCKING}'/>")
+
+
+def blocked(observer):
+    """The addresses that the account blocks."""
+    answer = observer.iq("get", f"<blocklist xmlns='{BLOCKING}'/>")
+    return [item.get("jid") for item in answer.iter(f"{{{BLOCKING}}}item")]
+
+
+def resume(cell):
+    """A message in the gap."""
+    client, home, meanwhile = cell.client, cell.crew.home, cell.words("in the gap of")
+    before = home.counters().get("session.resumed", 0)
+    assert client.relay.cut() == 1
+
+    def noticed():
+        sessions = client.sessions()
+        return "gone" if not sessions else all(s["asleep"] for s in sessions)
+    try:
+        if until("the server to notice", noticed) == "gone":
+            raise Missed("the session was not resumable")
+        cell.peer.send(client.full_jid, meanwhile)
+        cell.peer.settle()
+    finally:
+        client.relay.mend()
+    cell.seen_once(meanwhile)
+    resumed = home.counters().get("session.resumed", 0) - before
+    assert resumed == 1, f"resumed {resumed} times"
+
+
+TESTS = {"log-in": log_in, "message": message, "carbons": carbons, "block": block,
+         "resume": resume}
+
+
+@pytest.mark.parametrize("kind", MATRIX, ids=lambda kind: kind.title)
+def test_it_refuses_an_authority_that_it_does_not_know(deceived, kind, home):
+    """What the cells prove of verification, they prove because of this."""
+    deceived.get(kind).await_refusal()
+    assert not home.call("session-list", {"name": CAUTIOUS})
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"), [(cell, kind) for cell in CELLS for kind in MATRIX],
+    ids=[f"{cell}-{kind.title}" for cell in CELLS for kind in MATRIX])
+def test_a_cell(crew, people, observer, cell, kind):
+    """Works if it is known to, and otherwise fails."""
+    known = MATRIX[kind][cell]
+    setting = Cell(crew, kind, people, observer, known)
+    if isinstance(known, Works):
+        TESTS[cell](setting)
+        return
+    try:
+        TESTS[cell](setting)
+    except (Missed, NotImplementedError):
+        return
+    pytest.fail(f"{kind.title} does this now ({cell}): change what is known of it")
+
+
+@pytest.mark.parametrize("kind", [Mcabber, ModernPoezio], ids=lambda kind: kind.title)
+def test_it_cannot_log_in_without_the_remedy(make_home, output, kind):
+    """The remedies on the page are needed: a home that does not allow PLAIN, TLS 1.3."""
+    home = make_home("strict").start_daemon().set_up()
+    client = kind(Seat(home, OWNER, output / f"strict-{kind.resource}", home.authority)).start()
+    try:
+        until(f"{kind.title} to give up",
+              lambda: re.search(kind.hopeless, client.report()) or (False, client.report()),
+              PATIENCE_SECONDS)
+        assert not client.sessions()
+    finally:
+        client.stop()
+
+
+def test_the_page_tells_what_was_found():
+    """`docs/clients.md` is written anew if it differs."""
+    written = PAGE.read_text() if PAGE.exists() else ""
+    if written != page():
+        PAGE.write_text(page())
+        pytest.fail("docs/clients.md did not tell what is known; it was written anew")
