@@ -11,6 +11,7 @@ pub mod component;
 pub mod datetime;
 pub mod element;
 pub mod error;
+pub mod hashed_token;
 mod intern;
 pub mod jid;
 pub mod negotiate;
@@ -23,6 +24,7 @@ pub mod scram;
 pub mod stanza;
 pub mod stream_header;
 mod syntax;
+pub mod user_agent;
 pub mod writer;
 
 pub use element::{Attr, Element, Name, Node};

@@ -181,6 +181,8 @@ namespaces! {
     SASL2 = "urn:xmpp:sasl:2";
     /// Bind 2: XEP-0386.
     BIND2 = "urn:xmpp:bind:0";
+    /// Tokens for fast authentication: XEP-0484.
+    FAST = "urn:xmpp:fast:0";
     /// User avatar conversion: XEP-0398.
     AVATAR_CONVERSION = "urn:xmpp:pep-vcard-conversion:0";
     /// PEP native bookmarks: XEP-0402.

@@ -6,7 +6,7 @@
 //! request for it.
 
 use super::context::Context;
-use super::{BINDS_REFUSED_MAX, NotResumed, Output, State, misuse};
+use super::{BINDS_REFUSED_MAX, NotResumed, Output, Resumption, State, misuse};
 use crate::element::Element;
 use crate::error::{StanzaCondition, StanzaError, StreamCondition, StreamError};
 use crate::jid::{BareJid, Jid};
@@ -26,8 +26,8 @@ impl LoggedIn {
 
     /// An element before a resource is bound.
     pub(super) fn element(self, cx: &mut Context, element: &Element) -> Result<State, StreamError> {
-        if matches!(element.ns(), ns::SASL | ns::TLS) {
-            // RFC 6120 §6.4.6: authentication happens once.
+        if matches!(element.ns(), ns::SASL | ns::SASL2 | ns::TLS) {
+            // RFC 6120 §6.4.6, XEP-0388 §5.8: authentication happens once.
             return Err(StreamError::new(StreamCondition::PolicyViolation)
                 .with_text("TLS and authentication are done"));
         }
@@ -92,7 +92,7 @@ impl LoggedIn {
         let handled = element.attr("h").and_then(resume::parse_count);
         match (element.attr("previd"), handled) {
             (Some(previd), Some(handled)) => {
-                cx.put(Output::Resume { previd: previd.to_owned(), handled });
+                cx.put(Output::Resume { previd: previd.to_owned(), handled, inline: false });
                 Ok(State::AwaitResumed(self))
             }
             // XEP-0198 §5: both are required.
@@ -104,10 +104,10 @@ impl LoggedIn {
     pub(super) fn resumed(
         self,
         cx: &mut Context,
-        answer: Result<Jid, NotResumed>,
+        answer: Result<Resumption, NotResumed>,
     ) -> Result<State, StreamError> {
         let jid = match answer {
-            Ok(jid) => jid,
+            Ok(Resumption { jid, .. }) => jid,
             Err(NotResumed { condition, handled }) => return self.fail(cx, condition, handled),
         };
         if !jid.is_full() || jid.to_bare() != self.user {

@@ -10,6 +10,7 @@ use super::context::Context;
 use super::{State, tls};
 use crate::element::Element;
 use crate::error::{StreamCondition, StreamError};
+use crate::hashed_token::TokenMechanism;
 use crate::jid::Jid;
 use crate::ns;
 use crate::parser::StreamOpen;
@@ -38,18 +39,25 @@ pub(super) fn opened(
     };
     cx.send_header(to.as_ref().map(|to| to.as_str()));
     check(cx, open)?;
+    // XEP-0388 §2.1: somebody else's client.
+    if let (Stage::Secure(_), Some(to), Some(domain)) = (&stage, &to, &cx.config.domain)
+        && to.domain() != domain.domain()
+    {
+        return Err(StreamCondition::InvalidFrom.into());
+    }
     let mut features = Element::new("features", ns::STREAMS);
     let next = match stage {
         Stage::Plain => {
             features.push(tls::feature());
             State::ExpectStartTls
         }
-        Stage::Secure(secure) => {
+        Stage::Secure(mut secure) => {
+            secure.from = to;
             offer_sasl(cx, &secure, &mut features);
             State::LogIn(LogIn::new(secure))
         }
         Stage::LoggedIn(who) => {
-            offer_session(cx, &mut features);
+            features = session_features(cx, true);
             State::ExpectBind(who)
         }
     };
@@ -96,13 +104,17 @@ fn major_version(version: &str) -> Option<u64> {
     number(major)
 }
 
-/// RFC 6120 §6.4.1, XEP-0440 §2.
+/// RFC 6120 §6.4.1, XEP-0388 §2.1, XEP-0440 §2.
 fn offer_sasl(cx: &Context, secure: &Secure, features: &mut Element) {
     let mut mechanisms = Element::new("mechanisms", ns::SASL);
+    let mut authentication = Element::new("authentication", ns::SASL2);
     for mechanism in Mechanism::offered(&secure.bindings, &cx.config.hashes, cx.config.plain) {
         mechanisms.push(Element::new("mechanism", ns::SASL).with_text(mechanism.name()));
+        authentication.push(Element::new("mechanism", ns::SASL2).with_text(mechanism.name()));
     }
+    authentication.push(inline(cx, secure));
     features.push(mechanisms);
+    features.push(authentication);
     let mut types = Element::new("sasl-channel-binding", ns::SASL_CHANNEL_BINDING);
     for ty in secure.bindings.types() {
         let ty =
@@ -114,12 +126,39 @@ fn offer_sasl(cx: &Context, secure: &Secure, features: &mut Element) {
     }
 }
 
-/// RFC 6120 §7.4; RFC 3921 §3 with the mark that lets newer clients skip it.
-fn offer_session(cx: &Context, features: &mut Element) {
-    features.push(Element::new("bind", ns::BIND));
-    let optional = Element::new("optional", ns::SESSION);
-    features.push(Element::new("session", ns::SESSION).with_child(optional));
+/// What can be asked for together with authentication.
+fn inline(cx: &Context, secure: &Secure) -> Element {
+    // XEP-0386 §3.1
+    let mut begin_with = Element::new("inline", ns::BIND2);
+    for feature in &cx.config.inline {
+        begin_with.push(Element::new("feature", ns::BIND2).with_attr("var", *feature));
+    }
+    let mut inline = Element::new("inline", ns::SASL2)
+        .with_child(Element::new("bind", ns::BIND2).with_child(begin_with))
+        // XEP-0198 §9
+        .with_child(Element::new("sm", ns::SM));
+    if cx.config.fast {
+        // XEP-0484 §3.1. Without `tls-0rtt`: there is no early data here.
+        let mut fast = Element::new("fast", ns::FAST);
+        for mechanism in TokenMechanism::offered(&secure.bindings) {
+            fast.push(Element::new("mechanism", ns::FAST).with_text(mechanism.name()));
+        }
+        inline.push(fast);
+    }
+    inline
+}
+
+/// What is offered to whoever is authenticated. With `bind` to those without a session: RFC 6120
+/// §7.4; RFC 3921 §3 with the mark that lets newer clients skip it.
+pub(super) fn session_features(cx: &Context, bind: bool) -> Element {
+    let mut features = Element::new("features", ns::STREAMS);
+    if bind {
+        features.push(Element::new("bind", ns::BIND));
+        let optional = Element::new("optional", ns::SESSION);
+        features.push(Element::new("session", ns::SESSION).with_child(optional));
+    }
     for feature in &cx.config.features {
         features.push(feature.clone());
     }
+    features
 }

@@ -2,7 +2,8 @@
 //!
 //! Spec: RFC 6120 §4 (streams), §5 (STARTTLS), §6 (SASL), §7 (resource binding); RFC 7590 §3
 //! (TLS always); RFC 3921 §3 (the session request of old clients); XEP-0368 (direct TLS);
-//! XEP-0440 (types of channel binding); XEP-0198 §5 (resuming instead of binding).
+//! XEP-0440 (types of channel binding); XEP-0198 §5 (resuming instead of binding); XEP-0388
+//! (SASL2), with it XEP-0386 (binding), XEP-0484 (tokens) and XEP-0198 §9 (resuming) in one go.
 //!
 //! [`Negotiator`] is pure: **feed one [`Input`], drain [`Negotiator::poll`] to `None`, carry the
 //! outputs out in their order, only then feed again.** What it waits for is [`Negotiator::wants`];
@@ -16,10 +17,13 @@
 mod auth;
 mod bind;
 mod context;
+mod entrance;
 mod header;
+mod request;
 mod tls;
 
 pub use bind::late_request;
+pub use request::InlineBind;
 
 use std::sync::Arc;
 
@@ -27,14 +31,17 @@ use zeroize::Zeroizing;
 
 use crate::element::Element;
 use crate::error::{StanzaCondition, StanzaError, StreamCondition, StreamError};
+use crate::hashed_token::{Token, TokenMechanism};
 use crate::jid::{BareJid, Jid};
 use crate::parser::StreamEvent;
 use crate::sasl::{ChannelBindings, Condition};
 use crate::scram::{ScramHash, ScramKeys};
+use crate::user_agent::{AgentId, UserAgent};
 
 use auth::LogIn;
 use bind::LoggedIn;
 use context::Context;
+use entrance::Entrance;
 use header::Stage;
 
 /// Failed log-ins on one stream before it is closed. RFC 6120 §6.4.5: two to five.
@@ -53,8 +60,12 @@ pub struct Config {
     pub hashes: Vec<ScramHash>,
     /// Offer PLAIN (over TLS, as everything)?
     pub plain: bool,
+    /// Offer tokens (XEP-0484)?
+    pub fast: bool,
     /// More stream features after authentication: roster versioning, stream limits, ….
     pub features: Vec<Element>,
+    /// Features that a session can begin with (XEP-0386 §3.1).
+    pub inline: Vec<&'static str>,
     /// Secret of [`ScramKeys::fake`]; must outlive restarts.
     pub fake_secret: Zeroizing<[u8; 32]>,
     /// PBKDF2 iterations of new accounts, which made-up ones resemble.
@@ -82,6 +93,9 @@ pub enum Input {
         /// Whether the parser holds bytes behind it that came along (`Parser::unread() > 0`).
         unread: bool,
     },
+    /// Answer to [`Output::InlineBind`]: the full JID, with the answers of the features that were
+    /// asked, or why not.
+    InlineBound(Result<(Jid, Vec<Element>), StanzaError>),
     /// The parser refused the bytes, the caller's patience ended, or the server shuts down: the
     /// stream is closed with this error. Allowed in every state.
     Failed(StreamError),
@@ -93,18 +107,24 @@ pub enum Input {
     },
     /// Answer to [`Output::CheckPlain`].
     PlainChecked(bool),
-    /// Answer to [`Output::LookUp`] or [`Output::CheckPlain`] where it cannot be given:
-    /// [`Condition::TemporaryAuthFailure`], [`Condition::AccountDisabled`], ….
+    /// Answer to [`Output::LookUp`], [`Output::LookUpTokens`] or [`Output::CheckPlain`] where it
+    /// cannot be given: [`Condition::TemporaryAuthFailure`], [`Condition::AccountDisabled`], ….
     Refused(Condition),
-    /// Answer to [`Output::Resume`]: the full JID of the session, which says `<resumed/>` itself,
-    /// or why not. Where the count was impossible, feed [`Input::Failed`] instead.
-    Resumed(Result<Jid, NotResumed>),
+    /// Answer to [`Output::Remember`]: the new token, if there is one. It must be durable. Where
+    /// the token that was used is not good any more, feed [`Input::Failed`] instead.
+    Remembered(Option<NewToken>),
+    /// Answer to [`Output::Resume`]: the session, or why not. Where the count was impossible, feed
+    /// [`Input::Failed`] instead.
+    Resumed(Result<Resumption, NotResumed>),
     /// The TLS handshake is done.
     TlsEstablished {
         /// What the connection can be recognised by. Better none on TLS 1.2: clients that ignore
         /// XEP-0440 would bind to its weak `tls-unique` as soon as `-PLUS` is offered, and fail.
         bindings: ChannelBindings,
     },
+    /// Answer to [`Output::LookUpTokens`]: as many tokens for an unknown client as for a known one,
+    /// else the time tells which it is.
+    Tokens(Vec<Token>),
 }
 
 /// What to do, in this order.
@@ -145,6 +165,9 @@ pub enum Output {
         /// Its full JID.
         jid: Jid,
     },
+    /// Bind a resource, let the session begin with what is asked for, and feed
+    /// [`Input::InlineBound`].
+    InlineBind(InlineBind),
     /// Look SCRAM keys up and feed [`Input::Keys`].
     LookUp {
         /// Whose.
@@ -152,12 +175,26 @@ pub enum Output {
         /// For which hash.
         hash: ScramHash,
     },
+    /// Look the tokens of a client up and feed [`Input::Tokens`].
+    LookUpTokens {
+        /// Whose.
+        user: BareJid,
+        /// Which client's.
+        agent: AgentId,
+        /// For which mechanism: a token is good for one only.
+        mechanism: TokenMechanism,
+    },
+    /// Remember this client of the user, see to its tokens, and feed [`Input::Remembered`].
+    Remember(Box<Remember>),
     /// Resume a session and feed [`Input::Resumed`].
     Resume {
         /// Its name, as the client gave it.
         previd: String,
         /// How many stanzas the client has handled (XEP-0198 §4).
         handled: u32,
+        /// Whether the client is told by the negotiator, once this is answered; otherwise the
+        /// session itself says `<resumed/>`.
+        inline: bool,
     },
     /// A new stream follows on this connection (`Parser::restart`).
     RestartParser,
@@ -166,6 +203,52 @@ pub enum Output {
     /// Flush, shake hands as the TLS server on the bare connection, feed
     /// [`Input::TlsEstablished`].
     StartTls,
+}
+
+/// A client that authenticated with SASL2 and said which one it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remember {
+    /// The client; its id is there.
+    pub agent: UserAgent,
+    /// The token it authenticated with, if it did.
+    pub used: Option<TokenUse>,
+    /// The mechanism that it wants a new token for.
+    pub wanted: Option<TokenMechanism>,
+}
+
+/// How a token was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenUse {
+    /// Which of those in [`Input::Tokens`].
+    pub token: usize,
+    /// It is never to be used again (XEP-0484 §3.6).
+    pub invalidate: bool,
+}
+
+/// A token for the client.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewToken {
+    /// The token.
+    pub secret: Zeroizing<String>,
+    /// When it is not good any more, seconds since 1970.
+    pub expires: u64,
+}
+
+impl std::fmt::Debug for NewToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NewToken(until {})", self.expires)
+    }
+}
+
+/// A session that goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resumption {
+    /// Its full JID.
+    pub jid: Jid,
+    /// Its name.
+    pub previd: String,
+    /// How many of the client's stanzas were handled in it; all that these caused is durable.
+    pub handled: u32,
 }
 
 /// Why a session is not resumed. The client may bind a resource next.
@@ -204,14 +287,20 @@ pub enum Wants {
     Event,
     /// [`Input::TlsEstablished`].
     Handshake,
+    /// [`Input::InlineBound`].
+    InlineBound,
     /// [`Input::Keys`] or [`Input::Refused`].
     Keys,
     /// Nothing: the session has begun or the stream is closed.
     Nothing,
     /// [`Input::PlainChecked`] or [`Input::Refused`].
     PlainChecked,
+    /// [`Input::Remembered`].
+    Remembered,
     /// [`Input::Resumed`].
     Resumed,
+    /// [`Input::Tokens`] or [`Input::Refused`].
+    Tokens,
 }
 
 /// Where the negotiation stands. Each variant holds what is proven so far.
@@ -219,6 +308,7 @@ enum State {
     AwaitBound { who: LoggedIn, id: Option<String> },
     AwaitResumed(LoggedIn),
     Closed,
+    Enter(Entrance),
     Established,
     ExpectBind(LoggedIn),
     ExpectHandshake,
@@ -269,6 +359,7 @@ impl Negotiator {
             State::AwaitResumed(_) => Wants::Resumed,
             State::Closed | State::Established => Wants::Nothing,
             State::ExpectBind(_) | State::ExpectHeader(_) | State::ExpectStartTls => Wants::Event,
+            State::Enter(entrance) => entrance.wants(),
             State::ExpectHandshake => Wants::Handshake,
             State::LogIn(log_in) => log_in.wants(),
         }
@@ -285,6 +376,7 @@ fn step(state: State, cx: &mut Context, input: Input) -> Result<State, StreamErr
         }
         (State::ExpectHandshake, _) => Err(misuse()),
         (State::LogIn(log_in), input) if log_in.wants() != Wants::Event => log_in.answer(cx, input),
+        (State::Enter(entrance), input) => entrance.answer(cx, input),
         (State::AwaitBound { who, id }, Input::Bound(answer)) => who.bound(cx, id, answer),
         (State::AwaitResumed(who), Input::Resumed(answer)) => who.resumed(cx, answer),
         (State::AwaitBound { .. } | State::AwaitResumed(_), _) => Err(misuse()),

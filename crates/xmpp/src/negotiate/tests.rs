@@ -3,10 +3,14 @@
 mod clients;
 mod never;
 mod resuming;
+mod sasl2;
 mod table;
+
+use sasl2::{authenticate, inline_bound, response2, token};
 
 use super::*;
 use crate::error::StanzaCondition;
+use crate::hashed_token::TokenState;
 use crate::parser::{Parser, ParserLimits, StreamOpen};
 use crate::scram::ITERATIONS_MIN;
 
@@ -19,6 +23,8 @@ pub(super) fn config() -> Config {
         domain: Some(BareJid::from_domain(DOMAIN).unwrap()),
         hashes: ScramHash::ALL.to_vec(),
         plain: true,
+        fast: true,
+        inline: vec![crate::ns::CARBONS, crate::ns::SM],
         features: vec![Element::new("ver", "urn:xmpp:features:rosterver")],
         fake_secret: Zeroizing::new([9; 32]),
         iterations: ITERATIONS_MIN,
@@ -124,6 +130,11 @@ pub(super) const BIND: &str = "<iq xmlns='jabber:client' type='set' id='b'>\
     <bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>desk</resource></bind></iq>";
 
 pub(super) const RESUME: &str = "<resume xmlns='urn:xmpp:sm:3' previd='some-id' h='4'/>";
+
+pub(super) fn resumed() -> Input {
+    let jid = Jid::parse("ann@home.example/desk").unwrap();
+    Input::Resumed(Ok(Resumption { jid, previd: "some-id".to_owned(), handled: 3 }))
+}
 
 pub(super) fn not_resumed() -> Input {
     let condition = StanzaCondition::ItemNotFound;
@@ -265,7 +276,7 @@ fn features_are_exactly_what_the_stage_allows() {
         "><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls></stream:features>"
     );
     let sasl = features(config(), Transport::Direct, secured());
-    assert!(!sasl.contains("starttls") && !sasl.contains("<bind"), "{sasl}");
+    assert!(!sasl.contains("starttls") && !sasl.contains(crate::ns::BIND), "{sasl}");
     for name in ["SCRAM-SHA-512-PLUS", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "PLAIN"] {
         assert!(sasl.contains(&format!("<mechanism>{name}</mechanism>")), "{sasl}");
     }

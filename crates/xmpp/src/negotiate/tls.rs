@@ -4,7 +4,7 @@
 //! Invariants: before TLS nothing but `<starttls/>` is served; bytes that came with it were not
 //! protected and end the connection (plaintext injection).
 
-use super::auth::Secure;
+use super::auth::{self, Secure};
 use super::context::Context;
 use super::header::Stage;
 use super::{Output, State};
@@ -37,9 +37,9 @@ pub(super) fn requested(
         cx.put(Output::StartTls);
         return Ok(State::ExpectHandshake);
     }
-    if element.is("auth", ns::SASL) {
+    if let Some(refusal) = auth::refusal(element, Condition::EncryptionRequired) {
         // RFC 6120 §6.5.4. Whatever it held has been seen by everybody: no second try here.
-        cx.send(&Condition::EncryptionRequired.to_element());
+        cx.send(&refusal);
         return Err(StreamError::new(StreamCondition::PolicyViolation).with_text("TLS first"));
     }
     // RFC 6120 §4.9.3.12

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::{KeysError, ScramHash};
 
 /// Output of a hash or key derivation.
-pub(super) type Output = Zeroizing<Vec<u8>>;
+pub(crate) type Output = Zeroizing<Vec<u8>>;
 
 /// H(data).
 pub(super) fn digest(hash: ScramHash, data: &[u8]) -> Output {
@@ -22,7 +22,7 @@ pub(super) fn digest(hash: ScramHash, data: &[u8]) -> Output {
 }
 
 /// HMAC(key, parts joined). `key` is an output of the same hash, or shorter.
-pub(super) fn hmac(hash: ScramHash, key: &[u8], parts: &[&[u8]]) -> Output {
+pub(crate) fn hmac(hash: ScramHash, key: &[u8], parts: &[&[u8]]) -> Output {
     match hash {
         ScramHash::Sha1 => keyed::<Hmac<Sha1>>(key, parts),
         ScramHash::Sha256 => keyed::<Hmac<Sha256>>(key, parts),

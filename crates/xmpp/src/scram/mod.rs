@@ -13,7 +13,7 @@
 //! password.
 
 pub mod client;
-mod crypto;
+pub(crate) mod crypto;
 mod keys;
 mod message;
 pub mod server;

@@ -5,7 +5,8 @@
 //! 1. nobody gets a session without TLS and without a proof that the store confirmed;
 //! 2. nothing is offered or asked before TLS but TLS;
 //! 3. what is sent is well-formed XML, stream by stream;
-//! 4. tries are bounded, and nothing comes after the end.
+//! 4. tries are bounded, and nothing comes after the end;
+//! 5. nothing that was asked for together with authentication is done before it.
 //!
 //! An input is the client's bytes. Bytes that XML cannot contain stand for what comes from
 //! elsewhere: see [`outside`]. The first byte says how TLS begins: `D` directly, others by
@@ -14,9 +15,10 @@
 use std::sync::{Arc, LazyLock};
 
 use xmpp::error::{StanzaCondition, StreamCondition};
+use xmpp::hashed_token::{Token, TokenState};
 use xmpp::negotiate::{
-    BINDS_REFUSED_MAX, Config, Input, LOG_INS_FAILED_MAX, Negotiator, NotResumed, Output,
-    Transport, Wants,
+    BINDS_REFUSED_MAX, Config, Input, LOG_INS_FAILED_MAX, Negotiator, NewToken, NotResumed, Output,
+    Resumption, Transport, Wants,
 };
 use xmpp::parser::{Parser, ParserLimits, StreamEvent};
 use xmpp::sasl::{ChannelBindings, Condition};
@@ -70,14 +72,33 @@ fn outside(byte: u8, asked: Option<&(BareJid, ScramHash)>) -> Option<Input> {
         0x07 => Input::Refused(Condition::TemporaryAuthFailure),
         0x08 => Input::Bound(Ok(jid())),
         0x0b => Input::Bound(Err(StanzaCondition::Conflict.into())),
-        0x0e => Input::Resumed(Ok(jid())),
+        0x0e => Input::Resumed(Ok(Resumption {
+            jid: jid(),
+            previd: "a-name".to_owned(),
+            handled: 3,
+        })),
         0x0f => Input::Resumed(Err(NotResumed {
             condition: StanzaCondition::ItemNotFound,
             handled: None,
         })),
+        0x10 => Input::Tokens(vec![token(TokenState::Fake), token(TokenState::Good)]),
+        0x11 => Input::Tokens(vec![token(TokenState::Fake), token(TokenState::Expired)]),
+        0x12 => Input::Remembered(None),
+        0x13 => Input::Remembered(Some(NewToken {
+            secret: String::from("another").into(),
+            expires: 86_400,
+        })),
+        0x14 => Input::InlineBound(Ok((jid(), vec![Element::new("enabled", "urn:xmpp:sm:3")]))),
+        0x15 => Input::InlineBound(Err(StanzaCondition::ResourceConstraint.into())),
         0x0c => Input::Failed(StreamCondition::ConnectionTimeout.into()),
         _ => return None,
     })
+}
+
+/// The token of everybody whom the store knows; nobody knows the others.
+fn token(state: TokenState) -> Token {
+    let secret = if state == TokenState::Fake { "nobody's" } else { "a-token" };
+    Token::new(secret.to_owned().into(), state).expect("a short token")
 }
 
 struct Stage {
@@ -103,6 +124,8 @@ impl Stage {
             domain: BareJid::from_domain("home.example").ok(),
             hashes: xmpp::scram::ScramHash::ALL.to_vec(),
             plain: true,
+            fast: true,
+            inline: vec!["urn:xmpp:carbons:2", "urn:xmpp:sm:3"],
             features: vec![Element::new("ver", "urn:xmpp:features:rosterver")],
             fake_secret: [9; 32].into(),
             iterations: ITERATIONS_MIN,
@@ -149,6 +172,9 @@ impl Stage {
             (Wants::Handshake, Input::TlsEstablished { .. }) => self.tls = true,
             (Wants::Keys, Input::Keys { found: Some(_) })
             | (Wants::PlainChecked, Input::PlainChecked(true)) => self.confirmed = true,
+            (Wants::Tokens, Input::Tokens(tokens)) => {
+                self.confirmed = tokens.iter().any(|token| token.state() == TokenState::Good);
+            }
             _ => {}
         }
         self.negotiator.feed(input);
@@ -177,7 +203,7 @@ impl Stage {
                 self.confirmed = false;
                 self.asked = Some((user, hash));
             }
-            Output::CheckPlain { .. } => {
+            Output::CheckPlain { .. } | Output::LookUpTokens { .. } => {
                 assert!(self.tls && !self.authenticated);
                 self.confirmed = false;
             }
@@ -191,10 +217,12 @@ impl Stage {
                 assert!(self.tls && self.confirmed && !self.authenticated);
                 self.authenticated = true;
             }
-            Output::Bind { .. } | Output::Resume { .. } => {
+            Output::Remember(_) => assert!(self.authenticated && self.binds == 0),
+            Output::Bind { .. } | Output::InlineBind(_) | Output::Resume { .. } => {
                 assert!(self.authenticated && self.session.is_none());
                 self.binds += 1;
-                assert!(self.binds <= BINDS_REFUSED_MAX);
+                // Two more go with SASL2, and are not tried again.
+                assert!(self.binds <= BINDS_REFUSED_MAX + 2);
             }
             Output::Established { jid } => {
                 assert!(self.authenticated && self.session.is_none());
@@ -212,8 +240,13 @@ impl Stage {
                 Ok(Some(StreamEvent::Stanza(element))) => {
                     let before = ["features", "proceed", "failure", "error"];
                     assert!(self.tls || before.contains(&element.name()), "{text}");
-                    let offers = element.children().any(|child| child.name() == "mechanisms");
+                    let offers = element
+                        .children()
+                        .any(|child| matches!(child.name(), "mechanisms" | "authentication"));
                     assert!(self.tls || !offers, "{text}");
+                    // One success, after the proof and all that was asked for.
+                    let success = element.name() == "success";
+                    assert!(!success || self.authenticated, "{text}");
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => return,

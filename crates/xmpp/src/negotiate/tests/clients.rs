@@ -76,6 +76,23 @@ impl Server {
                     let resource = resource.unwrap_or_else(|| "made-up".to_owned());
                     self.negotiator.feed(Input::Bound(Ok(ann().with_resource(&resource).unwrap())));
                 }
+                Output::LookUpTokens { user, .. } => {
+                    let state = if user == ann() { TokenState::Good } else { TokenState::Fake };
+                    self.negotiator.feed(Input::Tokens(vec![token(state)]));
+                }
+                Output::Remember(wish) => {
+                    let secret = Zeroizing::new("new".to_owned());
+                    let token = wish.wanted.map(|_| NewToken { secret, expires: 86_400 });
+                    self.negotiator.feed(Input::Remembered(token));
+                }
+                Output::InlineBind(bind) => {
+                    let resource = bind.tag.unwrap_or_else(|| "made-up".to_owned());
+                    let jid = ann().with_resource(&resource).unwrap();
+                    self.negotiator.feed(Input::InlineBound(Ok((jid, Vec::new()))));
+                }
+                Output::Resume { inline: true, previd, .. } if previd == "some-id" => {
+                    self.negotiator.feed(resumed());
+                }
                 Output::Resume { .. } => {
                     let refused =
                         NotResumed { condition: StanzaCondition::ItemNotFound, handled: None };

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::clients::Server;
+use super::sasl2::claim;
 use super::*;
 use crate::error::StanzaCondition;
 use crate::scram::client::{Binding, Client};
@@ -38,6 +39,14 @@ enum Move {
     Bound(bool),
     Resume,
     Resumed(bool),
+    Authenticate {
+        mechanism: &'static str,
+        data: String,
+        wishes: &'static str,
+    },
+    Tokens(TokenState),
+    Remembered,
+    InlineBound(bool),
 }
 
 fn moves() -> impl Strategy<Value = Move> {
@@ -55,6 +64,8 @@ fn moves() -> impl Strategy<Value = Move> {
         Just(encoded("p=tls-exporter,,n=ann,r=abc")),
         "[A-Za-z0-9+/=]{0,12}",
     ];
+    let states = [TokenState::Good, TokenState::Expired, TokenState::Fake];
+    let tokens = proptest::sample::select(states.to_vec()).prop_map(Move::Tokens);
     prop_oneof![
         12 => Just(Move::Right),
         2 => Just(Move::WrongPassword),
@@ -76,7 +87,41 @@ fn moves() -> impl Strategy<Value = Move> {
         1 => any::<bool>().prop_map(Move::Bound),
         1 => Just(Move::Resume),
         1 => any::<bool>().prop_map(Move::Resumed),
+        4 => authentications(),
+        1 => tokens,
+        1 => Just(Move::Remembered),
+        1 => any::<bool>().prop_map(Move::InlineBound),
     ]
+}
+
+/// SASL2, with and without what can be asked for on the way.
+fn authentications() -> impl Strategy<Value = Move> {
+    let mechanism = prop_oneof![
+        Just(("PLAIN", "\0ann\0pencil".to_owned())),
+        Just(("PLAIN", "\0ann\0wrong".to_owned())),
+        Just(("SCRAM-SHA-1", "n,,n=ann,r=abc".to_owned())),
+        Just(("HT-SHA-256-NONE", claim(TokenState::Good))),
+        Just(("HT-SHA-256-NONE", claim(TokenState::Expired))),
+        Just(("HT-SHA-256-EXPR", claim(TokenState::Good))),
+    ];
+    let wishes = prop_oneof![
+        Just(""),
+        Just("<bind xmlns='urn:xmpp:bind:0'/>"),
+        Just(
+            "<resume xmlns='urn:xmpp:sm:3' previd='x' h='1'/><fast xmlns='urn:xmpp:fast:0'/>\
+             <bind xmlns='urn:xmpp:bind:0'/>\
+             <user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/>"
+        ),
+        Just(
+            "<fast xmlns='urn:xmpp:fast:0'/>\
+             <user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/>"
+        ),
+    ];
+    (mechanism, wishes).prop_map(|((mechanism, data), wishes)| Move::Authenticate {
+        mechanism,
+        data,
+        wishes,
+    })
 }
 
 /// A negotiator with a client and a server around it, and what was seen of it.
@@ -86,6 +131,7 @@ struct Play {
     /// The client's side of a running exchange.
     client: Option<Client>,
     challenge: Option<Vec<u8>>,
+    claim: String,
     user_asked: Option<BareJid>,
     /// Evidence, from outside: what was really fed and found right.
     handshaken: bool,
@@ -103,6 +149,7 @@ impl Play {
             transport,
             client: None,
             challenge: None,
+            claim: String::new(),
             user_asked: None,
             handshaken: false,
             proven: false,
@@ -151,10 +198,19 @@ impl Play {
                 self.feed(Input::Bound(answer));
             }
             Move::Resume => self.feed(stanza(RESUME)),
-            Move::Resumed(true) => {
-                self.feed(Input::Resumed(Ok(ann().with_resource("desk").unwrap())));
-            }
+            Move::Resumed(true) => self.feed(resumed()),
             Move::Resumed(false) => self.feed(not_resumed()),
+            Move::Authenticate { mechanism, data, wishes } => {
+                self.client = None;
+                self.claim = data.clone();
+                self.feed(authenticate(mechanism, &data, wishes));
+            }
+            Move::Tokens(state) => self.feed(Input::Tokens(vec![token(state)])),
+            Move::Remembered => self.feed(Input::Remembered(None)),
+            Move::InlineBound(true) => self.feed(inline_bound()),
+            Move::InlineBound(false) => {
+                self.feed(Input::InlineBound(Err(StanzaCondition::ResourceConstraint.into())));
+            }
         }
     }
 
@@ -165,6 +221,9 @@ impl Play {
             Wants::Handshake => self.feed(tls()),
             Wants::Bound => self.make(Move::Bound(true)),
             Wants::Resumed => self.make(Move::Resumed(true)),
+            Wants::Tokens => self.make(Move::Tokens(TokenState::Good)),
+            Wants::Remembered => self.make(Move::Remembered),
+            Wants::InlineBound => self.make(Move::InlineBound(true)),
             Wants::PlainChecked => self.feed(Input::PlainChecked(password == PASSWORD)),
             Wants::Keys => {
                 let found = Some(keys(ScramHash::Sha1)).filter(|_| self.user_asked == Some(ann()));
@@ -203,6 +262,10 @@ impl Play {
         match &input {
             Input::TlsEstablished { .. } if wanted == Wants::Handshake => self.handshaken = true,
             Input::PlainChecked(true) if wanted == Wants::PlainChecked => self.proven = true,
+            Input::Tokens(tokens) if wanted == Wants::Tokens => {
+                let good = tokens.iter().any(|token| token.state() == TokenState::Good);
+                self.proven = good && self.claim == claim(TokenState::Good);
+            }
             _ => {}
         }
         self.negotiator.feed(input);
@@ -225,7 +288,9 @@ impl Play {
             }
             Output::StartTls => assert!(self.transport == Transport::StartTls && !self.handshaken),
             Output::RestartParser => assert!(self.handshaken),
-            Output::LookUp { user, .. } | Output::CheckPlain { user, .. } => {
+            Output::LookUp { user, .. }
+            | Output::LookUpTokens { user, .. }
+            | Output::CheckPlain { user, .. } => {
                 assert!(self.handshaken && !self.authenticated);
                 self.user_asked = Some(user);
             }
@@ -238,10 +303,12 @@ impl Play {
                 assert_eq!(Some(user), self.user_asked);
                 self.authenticated = true;
             }
-            Output::Bind { .. } | Output::Resume { .. } => {
+            Output::Remember(_) => assert!(self.authenticated && !self.established),
+            Output::Bind { .. } | Output::InlineBind(_) | Output::Resume { .. } => {
                 assert!(self.authenticated && !self.established);
                 self.binds += 1;
-                assert!(self.binds <= BINDS_REFUSED_MAX);
+                // One more of each kind goes with SASL2.
+                assert!(self.binds <= BINDS_REFUSED_MAX + 2);
             }
             Output::Established { .. } => {
                 assert!(self.authenticated && self.binds > 0 && !self.established);
@@ -300,6 +367,8 @@ fn pieces() -> impl Strategy<Value = String> {
         1 => "[A-Za-z0-9=]{0,10}".prop_map(|payload| format!(
             "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{payload}</response>"
         )),
+        2 => text("<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>\
+             AGFubgBwZW5jaWw=</initial-response><bind xmlns='urn:xmpp:bind:0'/></authenticate>"),
         2 => text("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"),
         1 => text("<message to='bob@home.example'><body>hello</body></message>"),
         1 => text("</stream:stream>"),

@@ -7,10 +7,10 @@ fn an_earlier_session_is_resumed_instead_of_binding() {
     let mut inputs = logged_in();
     inputs.push(stanza(RESUME));
     let (mut negotiator, last) = after(config(), Transport::Direct, inputs);
-    assert_eq!(last, [Output::Resume { previd: "some-id".into(), handled: 4 }]);
+    assert_eq!(last, [Output::Resume { previd: "some-id".into(), handled: 4, inline: false }]);
     assert_eq!(negotiator.wants(), Wants::Resumed);
     let jid = Jid::parse("ann@home.example/desk").unwrap();
-    negotiator.feed(Input::Resumed(Ok(jid.clone())));
+    negotiator.feed(resumed());
     // The session itself says so, once what it has to say before that is durable.
     assert_eq!(drain(&mut negotiator), [Output::Established { jid }]);
     assert_eq!(negotiator.wants(), Wants::Nothing);
@@ -60,7 +60,8 @@ fn malformed_requests_to_resume_are_answered_and_bounded() {
 fn nobody_resumes_into_another_account() {
     let mut inputs = logged_in();
     inputs.push(stanza(RESUME));
-    inputs.push(Input::Resumed(Ok(Jid::parse("bob@home.example/desk").unwrap())));
+    let jid = Jid::parse("bob@home.example/desk").unwrap();
+    inputs.push(Input::Resumed(Ok(Resumption { jid, previd: "some-id".into(), handled: 1 })));
     let (_, last) = after(config(), Transport::Direct, inputs);
     assert_eq!(last.last(), Some(&Output::Close(Some(misuse()))), "{last:?}");
 }

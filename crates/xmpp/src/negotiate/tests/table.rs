@@ -29,6 +29,10 @@ fn outcome(wanted: Wants, last: &[Output], now: Wants) -> char {
         Some(Output::Bind { .. }) => 'b',
         Some(Output::Established { .. }) => 'e',
         Some(Output::Resume { .. }) => 'v',
+        Some(Output::LookUpTokens { .. }) => 'k',
+        Some(Output::Remember(_)) => 'w',
+        Some(Output::InlineBind(_)) => 'b',
+        Some(Output::Send(_)) if text.contains("<success xmlns='urn:xmpp:sasl:2'") => 'S',
         Some(Output::RestartParser) if text.contains("<success ") => 's',
         Some(Output::RestartParser) if wanted == Wants::Handshake => 'h',
         Some(Output::Send(text)) if text.starts_with("<stream:features") => 'f',
@@ -45,7 +49,7 @@ type Make = fn() -> Vec<Input>;
 type MakeOne = fn() -> Input;
 
 /// The columns.
-const INPUTS: [(&str, MakeOne); 25] = [
+const INPUTS: [(&str, MakeOne); 31] = [
     ("header", || opened(header())),
     ("header of another domain", || {
         opened(StreamOpen { to: Some("away.example".into()), ..header() })
@@ -79,27 +83,44 @@ const INPUTS: [(&str, MakeOne); 25] = [
     ("bound", || Input::Bound(Ok(Jid::parse("ann@home.example/desk").unwrap()))),
     ("resume", || stanza(RESUME)),
     ("resume without a count", || stanza("<resume xmlns='urn:xmpp:sm:3' previd='x'/>")),
-    ("resumed", || Input::Resumed(Ok(Jid::parse("ann@home.example/desk").unwrap()))),
+    ("resumed", resumed),
     ("not resumed", not_resumed),
+    ("authenticate", || authenticate("SCRAM-SHA-1", "n,,n=ann,r=abc", "")),
+    ("response of SASL2", || response2("")),
+    ("abort of SASL2", || stanza("<abort xmlns='urn:xmpp:sasl:2'/>")),
+    ("tokens", || Input::Tokens(vec![token(TokenState::Good)])),
+    ("remembered", || Input::Remembered(None)),
+    ("inline bound", inline_bound),
 ];
 
 /// The rows: how a state is reached, and a letter for each input.
-const STATES: [(&str, Transport, Make, &str); 15] = [
-    ("new, STARTTLS", Transport::StartTls, Vec::new, "fHXXXXXXXXXXXXzDXXXXXXXXX"),
-    ("new, direct TLS", Transport::Direct, Vec::new, "mmmmmmmmmmmmmmmmhmmmmmmmm"),
-    ("without TLS", Transport::StartTls, || vec![opened(header())], "XXtiPPPNNNNNNNzDXXXXXNNXX"),
-    ("shaking hands", Transport::StartTls, handshake, "mmmmmmmmmmmmmmmmhmmmmmmmm"),
-    ("with TLS, new", Transport::Direct, || vec![tls()], "fHXXXXXXXXXXXXzDXXXXXXXXX"),
-    ("with TLS", Transport::Direct, secured, "XXPPlcgaaUNNNNzDXXXXXNNXX"),
-    ("first message awaited", Transport::Direct, chosen, "XXPPaaacaUNNNNzDXXXXXNNXX"),
-    ("keys awaited", Transport::Direct, scram, "XXXXXXXXXXXXXXXDXgXaXXXXX"),
-    ("check awaited", Transport::Direct, plain, "XXXXXXXXXXXXXXXDXXsaXXXXX"),
-    ("proof awaited", Transport::Direct, challenged, "XXPPaaaaaUNNNNzDXXXXXNNXX"),
-    ("logged in, new", Transport::Direct, authenticated, "fHXXXXXXXXXXXXzDXXXXXXXXX"),
-    ("logged in", Transport::Direct, logged_in, "XXPPPPPPPPbNNFzDXXXXXvFXX"),
-    ("resource awaited", Transport::Direct, asked, "XXXXXXXXXXXXXXXDXXXXeXXXX"),
-    ("answer awaited", Transport::Direct, resuming, "XXXXXXXXXXXXXXXDXXXXXXXeF"),
-    ("session", Transport::Direct, bound, "XXXXXXXXXXrRXXzDXXXXXXXXX"),
+const STATES: [(&str, Transport, Make, &str); 21] = [
+    ("new, STARTTLS", Transport::StartTls, Vec::new, "fHXXXXXXXXXXXXzDXXXXXXXXXXXXXXX"),
+    ("new, direct TLS", Transport::Direct, Vec::new, "mmmmmmmmmmmmmmmmhmmmmmmmmmmmmmm"),
+    (
+        "without TLS",
+        Transport::StartTls,
+        || vec![opened(header())],
+        "XXtiPPPNNNNNNNzDXXXXXNNXXPNNXXX",
+    ),
+    ("shaking hands", Transport::StartTls, handshake, "mmmmmmmmmmmmmmmmhmmmmmmmmmmmmmm"),
+    ("with TLS, new", Transport::Direct, || vec![tls()], "fHXXXXXXXXXXXXzDXXXXXXXXXXXXXXX"),
+    ("with TLS", Transport::Direct, secured, "XXPPlcgaaUNNNNzDXXXXXNNXXlaaXXX"),
+    ("first message awaited", Transport::Direct, chosen, "XXPPaaacaUNNNNzDXXXXXNNXXaaaXXX"),
+    ("keys awaited", Transport::Direct, scram, "XXXXXXXXXXXXXXXDXgXaXXXXXXXXXXX"),
+    ("check awaited", Transport::Direct, plain, "XXXXXXXXXXXXXXXDXXsaXXXXXXXXXXX"),
+    ("proof awaited", Transport::Direct, challenged, "XXPPaaaaaUNNNNzDXXXXXNNXXaaaXXX"),
+    ("logged in, new", Transport::Direct, authenticated, "fHXXXXXXXXXXXXzDXXXXXXXXXXXXXXX"),
+    ("logged in", Transport::Direct, logged_in, "XXPPPPPPPPbNNFzDXXXXXvFXXPPPXXX"),
+    ("resource awaited", Transport::Direct, asked, "XXXXXXXXXXXXXXXDXXXXeXXXXXXXXXX"),
+    ("answer awaited", Transport::Direct, resuming, "XXXXXXXXXXXXXXXDXXXXXXXeFXXXXXX"),
+    ("session", Transport::Direct, bound, "XXXXXXXXXXrRXXzDXXXXXXXXXXXXXXX"),
+    ("SASL2, proof awaited", Transport::Direct, challenged2, "XXPPPPPPPPNNNNzDXXXXXNNXXPaaXXX"),
+    ("tokens awaited", Transport::Direct, claimed, "XXXXXXXXXXXXXXXDXXXaXXXXXXXXwXX"),
+    ("to be remembered", Transport::Direct, remembering, "XXXXXXXXXXXXXXXDXXXXXXXXXXXXXSX"),
+    ("SASL2, to be resumed", Transport::Direct, resuming2, "XXXXXXXXXXXXXXXDXXXXXXXeSXXXXXX"),
+    ("SASL2, to be bound", Transport::Direct, binding2, "XXXXXXXXXXXXXXXDXXXXXXXXXXXXXXe"),
+    ("SASL2, logged in", Transport::Direct, authenticated2, "XXPPPPPPPPbNNFzDXXXXXvFXXPPPXXX"),
 ];
 
 fn handshake() -> Vec<Input> {
@@ -141,6 +162,40 @@ fn resuming() -> Vec<Input> {
 
 fn bound() -> Vec<Input> {
     with(asked(), Input::Bound(Ok(Jid::parse("ann@home.example/desk").unwrap())))
+}
+
+const AGENT: &str = "<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/>";
+
+fn challenged2() -> Vec<Input> {
+    let inputs = with(secured(), authenticate("SCRAM-SHA-1", "n,,n=ann,r=abc", ""));
+    with(inputs, Input::Keys { found: Some(keys(ScramHash::Sha1)) })
+}
+
+fn claimed() -> Vec<Input> {
+    let wishes = format!("{AGENT}<fast xmlns='urn:xmpp:fast:0'/>");
+    let claim = sasl2::claim(TokenState::Good);
+    with(secured(), authenticate("HT-SHA-256-NONE", &claim, &wishes))
+}
+
+fn entering(wishes: &str) -> Vec<Input> {
+    let inputs = with(secured(), authenticate("PLAIN", "\0ann\0pencil", wishes));
+    with(inputs, Input::PlainChecked(true))
+}
+
+fn remembering() -> Vec<Input> {
+    entering(AGENT)
+}
+
+fn resuming2() -> Vec<Input> {
+    entering(RESUME)
+}
+
+fn binding2() -> Vec<Input> {
+    entering("<bind xmlns='urn:xmpp:bind:0'/>")
+}
+
+fn authenticated2() -> Vec<Input> {
+    entering("")
 }
 
 fn closed() -> Vec<Input> {

@@ -1,0 +1,195 @@
+//! SASL2: from the right proof to `<success/>`, which says all that was done on the way.
+//!
+//! Spec: XEP-0388 §2.6.1; XEP-0386 §3.2; XEP-0198 §9 (inline); XEP-0484 §3.2–3.6.
+//! Invariants: nothing is said of success before everything asked for was done; a session is
+//! resumed or bound, never both; whoever is in has one session or none.
+
+use super::auth::{Proven, Secure};
+use super::bind::LoggedIn;
+use super::context::Context;
+use super::request::Request;
+use super::{
+    Input, NewToken, NotResumed, Output, Remember, Resumption, State, TokenUse, Wants, header,
+    misuse,
+};
+use crate::element::Element;
+use crate::error::{StanzaCondition, StanzaError, StreamCondition, StreamError};
+use crate::hashed_token::TokenMechanism;
+use crate::jid::{BareJid, Jid};
+use crate::{datetime, ns, resume, sasl};
+
+/// A client that is who it says, and is being let in.
+pub(super) struct Entrance {
+    user: BareJid,
+    /// Data of the mechanism, encoded.
+    data: Option<String>,
+    request: Request,
+    /// What `<success/>` says beside who it is.
+    results: Vec<Element>,
+    step: Step,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Remember,
+    Resume,
+    Bind,
+}
+
+/// The proof was right.
+pub(super) fn begin(cx: &mut Context, secure: &Secure, proven: Proven, request: Request) -> State {
+    let Proven { user, mechanism, data, token } = proven;
+    cx.put(Output::Authenticated { user: user.clone(), mechanism });
+    let data = data.map(|data| sasl::encode_payload(&data));
+    let remember = request.agent.id.is_some().then(|| Remember {
+        agent: request.agent.clone(),
+        used: token
+            .zip(request.fast)
+            .map(|(token, fast)| TokenUse { token, invalidate: fast.invalidate }),
+        wanted: request.token.filter(|wanted| {
+            cx.config.fast && TokenMechanism::offered(&secure.bindings).any(|m| m == *wanted)
+        }),
+    });
+    let entrance = Entrance { user, data, request, results: Vec::new(), step: Step::Remember };
+    match remember {
+        Some(remember) => {
+            cx.put(Output::Remember(Box::new(remember)));
+            State::Enter(entrance)
+        }
+        None => entrance.resume(cx),
+    }
+}
+
+impl Entrance {
+    pub(super) fn wants(&self) -> Wants {
+        match self.step {
+            Step::Remember => Wants::Remembered,
+            Step::Resume => Wants::Resumed,
+            Step::Bind => Wants::InlineBound,
+        }
+    }
+
+    /// The caller's answer.
+    pub(super) fn answer(mut self, cx: &mut Context, input: Input) -> Result<State, StreamError> {
+        match (self.step, input) {
+            (Step::Remember, Input::Remembered(token)) => {
+                self.results.extend(token.as_ref().map(NewToken::to_element));
+                Ok(self.resume(cx))
+            }
+            (Step::Resume, Input::Resumed(answer)) => self.resumed(cx, answer),
+            (Step::Bind, Input::InlineBound(answer)) => self.bound(cx, answer),
+            _ => Err(misuse()),
+        }
+    }
+
+    /// XEP-0386 §3.2: resuming comes first.
+    fn resume(mut self, cx: &mut Context) -> State {
+        match self.request.resume.take() {
+            None => self.bind(cx),
+            Some(Ok(earlier)) => {
+                let (previd, handled) = (earlier.previd, earlier.handled);
+                cx.put(Output::Resume { previd, handled, inline: true });
+                self.step = Step::Resume;
+                State::Enter(self)
+            }
+            Some(Err(())) => {
+                self.results.push(resume::failed(StanzaCondition::BadRequest, None));
+                self.bind(cx)
+            }
+        }
+    }
+
+    fn resumed(
+        mut self,
+        cx: &mut Context,
+        answer: Result<Resumption, NotResumed>,
+    ) -> Result<State, StreamError> {
+        match answer {
+            Ok(Resumption { jid, previd, handled }) => {
+                self.check(&jid)?;
+                self.results.push(resume::resumed(&previd, handled));
+                // XEP-0198 §9: the stream goes on where it was; no features.
+                self.succeed(cx, Some(&jid));
+                cx.put(Output::Established { jid });
+                Ok(State::Established)
+            }
+            Err(NotResumed { condition, handled }) => {
+                // XEP-0198 §9.1: say so, and bind.
+                self.results.push(resume::failed(condition, handled));
+                Ok(self.bind(cx))
+            }
+        }
+    }
+
+    fn bind(mut self, cx: &mut Context) -> State {
+        match self.request.bind.take() {
+            Some(bind) => {
+                cx.put(Output::InlineBind(bind));
+                self.step = Step::Bind;
+                State::Enter(self)
+            }
+            None => {
+                self.succeed(cx, None);
+                cx.send(&header::session_features(cx, true));
+                State::ExpectBind(LoggedIn::new(self.user))
+            }
+        }
+    }
+
+    fn bound(
+        mut self,
+        cx: &mut Context,
+        answer: Result<(Jid, Vec<Element>), StanzaError>,
+    ) -> Result<State, StreamError> {
+        let (jid, results) = answer.map_err(|e| refused(&e))?;
+        self.check(&jid)?;
+        let bound = results.into_iter().fold(Element::new("bound", ns::BIND2), Element::with_child);
+        self.results.push(bound);
+        self.succeed(cx, Some(&jid));
+        // XEP-0388 §2.6.1: features follow at once.
+        cx.send(&header::session_features(cx, false));
+        cx.put(Output::Established { jid });
+        Ok(State::Established)
+    }
+
+    fn check(&self, jid: &Jid) -> Result<(), StreamError> {
+        if jid.is_full() && jid.to_bare() == self.user { Ok(()) } else { Err(misuse()) }
+    }
+
+    /// XEP-0388 §2.6.1: who it is, as a full JID if there is a session.
+    fn succeed(&mut self, cx: &mut Context, session: Option<&Jid>) {
+        let text = |name: &'static str, text: String| Element::new(name, ns::SASL2).with_text(text);
+        let mut success = Element::new("success", ns::SASL2);
+        if let Some(data) = self.data.take() {
+            success.push(text("additional-data", data));
+        }
+        let who = session.map_or(self.user.as_str(), Jid::as_str);
+        success.push(text("authorization-identifier", who.to_owned()));
+        self.results.drain(..).for_each(|result| success.push(result));
+        cx.send(&success);
+    }
+}
+
+/// No session, although one was asked for: XEP-0386 has no words for it, and a client that was
+/// told of success would wait for a resource for ever.
+fn refused(error: &StanzaError) -> StreamError {
+    let condition = match error.condition {
+        StanzaCondition::ResourceConstraint => StreamCondition::ResourceConstraint,
+        StanzaCondition::Forbidden => StreamCondition::NotAuthorized,
+        _ => StreamCondition::InternalServerError,
+    };
+    let refusal = StreamError::new(condition);
+    match &error.text {
+        Some(text) => refusal.with_text(text.clone()),
+        None => refusal,
+    }
+}
+
+impl NewToken {
+    /// XEP-0484 §3.3
+    fn to_element(&self) -> Element {
+        Element::new("token", ns::FAST)
+            .with_attr("expiry", datetime::utc(self.expires))
+            .with_attr("token", self.secret.as_str().to_owned())
+    }
+}
