@@ -13,6 +13,7 @@ pub mod component;
 pub mod counters;
 pub mod daemon;
 pub mod deliver;
+pub mod devices;
 pub mod durability;
 pub mod effect;
 pub mod features;

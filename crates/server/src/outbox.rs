@@ -140,6 +140,11 @@ impl Outbox {
         self.push_held(ticket, wire, Some(same));
     }
 
+    /// Stream management begins with whatever goes out next.
+    pub fn manage(&self) {
+        self.lock().sent.get_or_insert_default();
+    }
+
     /// Tells the session task to end the stream.
     pub fn end(&self, end: End) {
         let mut queues = self.lock();
@@ -417,8 +422,18 @@ impl HandedOver {
     /// The outbox of the new connection. It begins with `<resumed/>` of the session `previd`, once
     /// what that counts is durable, then says again what was not acknowledged.
     #[must_use]
-    pub fn resume(mut self, previd: &str) -> Outbox {
+    pub fn resume(self, previd: &str) -> Outbox {
         let xml = resume::resumed(previd, self.line.handled()).to_xml(ns::CLIENT);
+        self.greet(xml)
+    }
+
+    /// As [`HandedOver::resume`], where the client is told by somebody else.
+    #[must_use]
+    pub fn resume_inline(self) -> Outbox {
+        self.greet(String::new())
+    }
+
+    fn greet(mut self, xml: String) -> Outbox {
         let ticket = self.line.unsettled();
         self.queues.greeting = Some(Box::new(Greeting { ticket, xml }));
         Outbox { queues: Mutex::new(self.queues), line: self.line, ..Outbox::default() }

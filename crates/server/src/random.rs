@@ -18,17 +18,18 @@ pub fn bytes<const N: usize>() -> [u8; N] {
 /// other), 5 bits each.
 #[must_use]
 pub fn text(length: usize) -> String {
-    // 32 characters, so that a byte maps to them without bias.
-    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut out = String::with_capacity(length);
     while out.len() < length {
-        for byte in bytes::<16>() {
-            if out.len() < length {
-                out.push(char::from(ALPHABET[usize::from(byte) % 32]));
-            }
-        }
+        out.extend(letters(&bytes::<16>()).take(length - out.len()));
     }
     out
+}
+
+/// 5 bits of each of `bytes` as such a character.
+pub fn letters(bytes: &[u8]) -> impl Iterator<Item = char> {
+    // 32 characters, so that a byte maps to them without bias.
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    bytes.iter().map(|byte| char::from(ALPHABET[usize::from(*byte) % 32]))
 }
 
 #[cfg(test)]

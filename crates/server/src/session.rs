@@ -25,6 +25,7 @@ use crate::outbox::{End, Outbox};
 use crate::registry::{self, About, Bound, Entry, SessionId, Slots};
 use crate::wire::Wire;
 
+pub mod inline;
 pub mod resume;
 
 /// A bound session as its connection holds it. Dropping it ends the session, also when the
@@ -55,26 +56,34 @@ impl Session {
         about: About,
     ) -> Result<Self, StanzaError> {
         let wish = resource.filter(|r| !r.is_empty());
-        let resource = match wish {
-            Some(wish) => wish.to_owned(),
-            // RFC 6120 §7.6: the server makes one, random so that it tells nothing; the one before
-            // where others still write to it.
-            None => {
-                let before =
-                    daemon.registry.talks.name_before(user, about.address.ip(), Now::read());
-                before.unwrap_or_else(|| crate::random::text(12))
-            }
-        };
+        let made_up = wish.is_none();
+        let resource = wish.map_or_else(|| make_up(daemon, user, &about), str::to_owned);
         let jid = user
             .with_resource(&resource)
             .map_err(|_| StanzaError::new(StanzaCondition::BadRequest))?;
+        let (session, ()) = Self::enter(daemon, user, jid, about, |cx, id| {
+            if let Some(bound) = cx.account.session_mut(id).filter(|_| made_up) {
+                bound.slots.put(otr_delivery::MadeUp);
+            }
+        })?;
+        Ok(session)
+    }
+
+    /// Begins the session `jid` of `user`, and with it, in one go, what `begin` does.
+    fn enter<T>(
+        daemon: &Arc<Daemon>,
+        user: &BareJid,
+        jid: Jid,
+        about: About,
+        begin: impl FnOnce(&mut Cx<'_>, SessionId) -> T,
+    ) -> Result<(Self, T), StanzaError> {
         let entry = daemon.registry.entry(user);
         let outbox = Arc::new(Outbox::default());
         let id = daemon.fresh_session();
         let mut list = VecDeque::new();
-        {
+        let now = Now::read();
+        let (begun, unsettled) = {
             let mut account = registry::lock(&entry);
-            let now = Now::read();
             // Under the lock: whoever locks or deletes an account ends its sessions under it, so
             // none can slip in between the log-in and here.
             match daemon.accounts.can_log_in(user) {
@@ -89,19 +98,12 @@ impl Session {
             // that lost its connection before we noticed.
             let old = jid.resource().and_then(|r| account.resource(r)).map(|s| s.id);
             if let Some(old) = old {
-                if let Some(session) = account.session(old) {
-                    session.outbox.end(End::Error(StreamError::new(StreamCondition::Conflict)));
-                }
-                deliver::leave(daemon, now, &mut account, old, &mut list);
+                replace(daemon, now, &mut account, old, &mut list);
             }
             make_room(daemon, now, &mut account, &mut list);
             if account.sessions.len() >= daemon.config.limits.sessions_per_account as usize {
                 return Err(StanzaError::new(StanzaCondition::ResourceConstraint)
                     .with_text("Too many devices are connected; disconnect one first."));
-            }
-            let mut slots = Slots::default();
-            if wish.is_none() {
-                slots.put(otr_delivery::MadeUp);
             }
             account.sessions.push(Bound {
                 id,
@@ -110,13 +112,17 @@ impl Session {
                 presence: None,
                 priority: None,
                 about,
-                slots,
+                slots: Slots::default(),
             });
-        }
+            let mut cx = Cx::new(daemon, now, &mut account, Some(id));
+            let begun = begin(&mut cx, id);
+            let effects = cx.effects;
+            (begun, deliver::carry_out(daemon, &mut account, effects, 0, &mut list))
+        };
         deliver::route_all(daemon, Now::read(), list.into());
         let bare = user.clone();
         let daemon = Arc::clone(daemon);
-        Ok(Self { daemon, entry, id, jid, bare, outbox, unsettled: 0 })
+        Ok((Self { daemon, entry, id, jid, bare, outbox, unsettled }, begun))
     }
 
     /// Handles a stanza that the client sent.
@@ -356,6 +362,27 @@ impl Drop for Session {
             deliver::route_all(&self.daemon, now, list.into());
         }
     }
+}
+
+/// RFC 6120 §7.6: the server makes a resource, random so that it tells nothing; the one before where
+/// others still write to it.
+fn make_up(daemon: &Daemon, user: &BareJid, about: &About) -> String {
+    let before = daemon.registry.talks.name_before(user, about.address.ip(), Now::read());
+    before.unwrap_or_else(|| crate::random::text(12))
+}
+
+/// Ends the session `old`, in whose place a newer one of the same device comes.
+fn replace(
+    daemon: &Daemon,
+    now: Now,
+    account: &mut registry::Account,
+    old: SessionId,
+    list: &mut VecDeque<Stanza>,
+) {
+    if let Some(session) = account.session(old) {
+        session.outbox.end(End::Error(StreamError::new(StreamCondition::Conflict)));
+    }
+    deliver::leave(daemon, now, account, old, list);
 }
 
 /// Where an account has as many sessions as it may, one whose client is away gives way.

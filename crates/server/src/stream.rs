@@ -70,7 +70,7 @@ pub async fn run(daemon: &Arc<Daemon>, mut ready: Ready) -> Option<Asleep> {
     };
     let silent = condition == Some(StreamCondition::ConnectionTimeout);
     let stopping = condition == Some(StreamCondition::SystemShutdown);
-    let mut out = String::new();
+    let mut out = std::mem::take(&mut ready.last_of_login);
     if silent {
         // It is most likely gone without a word; if it is not, it learns why.
         let _ = io::write_in_time(&mut *ready.tls, last_words.as_bytes(), LAST_ACKS_TIME_MAX).await;
@@ -246,7 +246,7 @@ async fn write_outbox(
     ready: &mut Ready,
     clock: &mut Clock,
 ) -> Result<bool, Ending> {
-    let mut out = String::new();
+    let mut out = std::mem::take(&mut ready.last_of_login);
     let drained = ready.session.outbox.drain(&daemon.durability, &mut out);
     if !out.is_empty() {
         let written = tokio::select! {

@@ -41,6 +41,9 @@ pub const TABLES: &[&str] = &[SECRETS.name()];
 /// What answers for unknown names are made from.
 const FAKE: &str = "fake";
 
+/// What the names of devices are made from.
+const DEVICES: &str = "devices";
+
 /// argon2id: 19 MiB, two passes, one lane (RFC 9106 leaves the choice; this is the usual one for
 /// small machines).
 const ARGON2_KIB: u32 = 19 * 1024;
@@ -53,6 +56,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub struct Auth {
     throttle: Mutex<Throttle>,
     secret: Zeroizing<[u8; 32]>,
+    devices: Zeroizing<[u8; 32]>,
     /// One for each check that runs or waits.
     places: Semaphore,
     running: Arc<Semaphore>,
@@ -102,14 +106,15 @@ pub(crate) struct PanelCheck {
 }
 
 impl Auth {
-    /// With the secret in the store, which is made on the first start.
+    /// With the secrets in the store, which are made on the first start.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn open(store: &Store) -> Result<Self, StoreError> {
         Ok(Self {
             throttle: Mutex::default(),
-            secret: fake_secret(store)?,
+            secret: secret(store, FAKE)?,
+            devices: secret(store, DEVICES)?,
             places: Semaphore::new(PASSWORD_CHECKS_MAX + PASSWORD_CHECKS_WAITING_MAX),
             running: Arc::new(Semaphore::new(PASSWORD_CHECKS_MAX)),
             nobodys_hash: format!(
@@ -127,6 +132,11 @@ impl Auth {
     #[must_use]
     pub fn fake_secret(&self) -> Zeroizing<[u8; 32]> {
         self.secret.clone()
+    }
+
+    /// The secret that the names of devices are made from; see `devices`.
+    pub(crate) fn device_secret(&self) -> &[u8; 32] {
+        &self.devices
     }
 
     /// The health log-in's credential and last result.
@@ -303,15 +313,16 @@ impl std::fmt::Debug for Auth {
     }
 }
 
-fn fake_secret(store: &Store) -> Result<Zeroizing<[u8; 32]>, StoreError> {
-    if let Some(Raw(kept)) = store.get(&SECRETS, FAKE)?
+/// The secret called `name`, made when it is first needed.
+fn secret(store: &Store, name: &str) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+    if let Some(Raw(kept)) = store.get(&SECRETS, name)?
         && let Ok(secret) = kept.try_into()
     {
         return Ok(Zeroizing::new(secret));
     }
     let secret = Zeroizing::new(random::bytes::<32>());
     let mut batch = Batch::new();
-    batch.put(&SECRETS, FAKE, &Raw(secret.to_vec()));
+    batch.put(&SECRETS, name, &Raw(secret.to_vec()));
     store.commit_blocking(batch)?;
     Ok(secret)
 }
@@ -357,11 +368,13 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_is_made_once() {
+    fn the_secrets_are_made_once() {
         let (_dir, store) = crate::testing::store(TABLES);
         let first = Auth::open(&store).unwrap();
         let second = Auth::open(&store).unwrap();
         assert_eq!(first.fake_secret(), second.fake_secret());
+        assert_eq!(first.device_secret(), second.device_secret());
+        assert_ne!(*first.fake_secret(), *first.device_secret());
         assert_ne!(*first.fake_secret(), [0; 32]);
         let keys = |auth: &Auth| auth.probe().server_keys(probe::HASH).unwrap();
         assert_ne!(keys(&first).stored_key(), keys(&second).stored_key());

@@ -21,16 +21,17 @@ use xmpp::ns;
 use xmpp::stanza::{IqType, Kind, MessageType, Stanza};
 
 use super::otr_delivery::{self, kind};
-use super::{Cx, Feature, IqRoute, Pick, Spec, Target, csi};
+use super::{Cx, Feature, Inline, IqRoute, Pick, Spec, Target, csi};
 use crate::effect::Handled;
 use crate::limits::COPIED_REMEMBERED_MAX;
-use crate::registry::Bound;
+use crate::registry::{Bound, SessionId};
 use crate::wire::Wire;
 
 /// See the module.
 pub const FEATURE: Feature = Feature {
     disco: &[ns::CARBONS],
     iq: &[route("enable", enable), route("disable", disable)],
+    inline: Some(Inline { ns: ns::CARBONS, begin }),
     outgoing: Some(outgoing),
     delivered: Some(delivered),
     ..Feature::new("carbons", Spec::Xep { number: 280, version: "1.0.1" })
@@ -56,6 +57,14 @@ fn enable(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
     }
     cx.reply(iq, None);
     Ok(())
+}
+
+/// XEP-0386 §3.2: without an answer.
+fn begin(cx: &mut Cx<'_>, id: SessionId, request: &Element) -> Option<Element> {
+    if request.name() == "enable" {
+        cx.account.session_mut(id)?.slots.put(Enabled);
+    }
+    None
 }
 
 /// §5; again is no error (§10.1).

@@ -5,10 +5,11 @@
 //! wait, of each subject the last; everything else goes out at once, and takes along what
 //! waits, so that nothing is overtaken.
 //!
-//! State: [`Waiting`], in the outbox of an inactive client; a session begins active (§5), also
-//! one that takes another's place. Invariants: at most [`WAITING_STANZAS_MAX`] stanzas and
-//! [`WAITING_BYTES_MAX`] bytes wait, then all go out; what waits is never lost, only replaced by
-//! later words about the same subject; nobody else is told of the state (§6).
+//! State: [`Waiting`], in the outbox of an inactive client; a session begins active (§5), unless
+//! its client says otherwise as it binds (XEP-0386), also one that takes another's place.
+//! Invariants: at most [`WAITING_STANZAS_MAX`] stanzas and [`WAITING_BYTES_MAX`] bytes wait, then
+//! all go out; what waits is never lost, only replaced by later words about the same subject;
+//! nobody else is told of the state (§6).
 
 use std::collections::VecDeque;
 
@@ -17,7 +18,7 @@ use xmpp::jid::Jid;
 use xmpp::ns;
 use xmpp::stanza::{Kind, MessageType, PresenceType, Stanza};
 
-use super::{Cx, Feature, Spec};
+use super::{Cx, Feature, Inline, Spec};
 use crate::daemon::Daemon;
 use crate::limits::{WAITING_BYTES_MAX, WAITING_STANZAS_MAX};
 use crate::registry::SessionId;
@@ -26,6 +27,7 @@ use crate::wire::Wire;
 /// See the module.
 pub const FEATURE: Feature = Feature {
     stream_feature: Some(stream_feature),
+    inline: Some(Inline { ns: ns::CSI, begin }),
     nonza: Some(nonza),
     ..Feature::new("csi", Spec::Xep { number: 352, version: "1.0.0" })
 };
@@ -45,6 +47,12 @@ fn nonza(cx: &mut Cx<'_>, id: SessionId, element: &Element) -> bool {
         return false;
     }
     true
+}
+
+/// XEP-0386 §3.2: the session begins in that state, without an answer.
+fn begin(cx: &mut Cx<'_>, id: SessionId, state: &Element) -> Option<Element> {
+    nonza(cx, id, state);
+    None
 }
 
 /// What a stanza that may wait is about. A later one about the same makes it needless.

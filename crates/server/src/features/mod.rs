@@ -82,6 +82,8 @@ pub struct Feature {
     pub iq: &'static [IqRoute],
     /// An element for the stream features after log-in.
     pub stream_feature: Option<fn(&Daemon) -> Element>,
+    /// A session can begin with it (XEP-0386).
+    pub(crate) inline: Option<Inline>,
     /// A form for the server's disco#info (XEP-0128).
     pub(crate) disco_form: Option<fn(&Daemon) -> Option<Element>>,
     /// A session of the account sends this, which is no stanza. `true` = it was for this feature.
@@ -126,6 +128,7 @@ impl Feature {
             disco_account: &[],
             iq: &[],
             stream_feature: None,
+            inline: None,
             disco_form: None,
             nonza: None,
             outgoing: None,
@@ -140,6 +143,14 @@ impl Feature {
             moves: None,
         }
     }
+}
+
+/// How a session begins with a feature.
+pub(crate) struct Inline {
+    /// The feature's name, and the namespace of what clients ask of it.
+    pub(crate) ns: &'static str,
+    /// The client of a session that is being bound asks this. Returns what it is told, if anything.
+    pub(crate) begin: fn(&mut Cx<'_>, SessionId, &Element) -> Option<Element>,
 }
 
 /// The specification of a feature.
@@ -304,6 +315,12 @@ pub fn on_nonza(cx: &mut Cx<'_>, session: SessionId, element: &Element) -> bool 
     ALL.iter().filter_map(|f| f.nonza).any(|hook| hook(cx, session, element))
 }
 
+/// Lets the feature that `request` is for begin with the session. Unknown ones are ignored.
+pub fn on_inline(cx: &mut Cx<'_>, session: SessionId, request: &Element) -> Option<Element> {
+    let inline = ALL.iter().filter_map(|f| f.inline.as_ref()).find(|i| i.ns == request.ns())?;
+    (inline.begin)(cx, session, request)
+}
+
 /// Asks every feature's `outgoing`.
 ///
 /// # Errors
@@ -357,4 +374,10 @@ pub fn on_removed(cx: &mut Cx<'_>) {
 #[must_use]
 pub fn stream_features(daemon: &Arc<Daemon>) -> Vec<Element> {
     ALL.iter().filter_map(|f| f.stream_feature).map(|make| make(daemon)).collect()
+}
+
+/// What a session can begin with (XEP-0386 §3.1).
+#[must_use]
+pub fn inline_features() -> Vec<&'static str> {
+    ALL.iter().filter_map(|f| f.inline.as_ref()).map(|inline| inline.ns).collect()
 }

@@ -1,7 +1,8 @@
 //! XEP-0198: Stream Management.
 //!
 //! Enables it, answers requests for acknowledgements, takes acknowledgements, and knows which
-//! sessions can be resumed. Spec: XEP-0198 §3 (enabling), §4 (acks), §5 (resumption). The counting
+//! sessions can be resumed. Spec: XEP-0198 §3 (enabling), §4 (acks), §5 (resumption), §9 (both
+//! within log-in). The counting
 //! is `xmpp::resume`'s, the queue `outbox`'s, taking over `session::resume`'s.
 //!
 //! State: `Managed`, one per session; `Ended`, of all accounts. Invariants: an `<a/>` goes out
@@ -17,7 +18,7 @@ use xmpp::error::{StanzaCondition, StreamCondition, StreamError};
 use xmpp::jid::BareJid;
 use xmpp::{ns, resume};
 
-use super::{Cx, Feature, Spec, offline};
+use super::{Cx, Feature, Inline, Spec, offline};
 use crate::daemon::Daemon;
 use crate::durability::{Durability, Ticket};
 use crate::limits::ENDED_REMEMBERED_MAX;
@@ -32,6 +33,7 @@ const NAME_CHARACTERS: usize = 26;
 /// See the module.
 pub const FEATURE: Feature = Feature {
     stream_feature: Some(feature),
+    inline: Some(Inline { ns: ns::SM, begin }),
     nonza: Some(nonza),
     closed: Some(closed),
     ..Feature::new("stream_management", Spec::Xep { number: 198, version: "1.6.3" })
@@ -100,7 +102,26 @@ fn nonza(cx: &mut Cx<'_>, id: SessionId, element: &Element) -> bool {
 }
 
 fn enable(cx: &mut Cx<'_>, id: SessionId, request: &Element) {
-    let Some(bound) = cx.account.session_mut(id) else { return };
+    let enabled = manage(cx, id, request);
+    if let (Some(bound), Some(enabled)) = (cx.account.session(id), enabled) {
+        bound.outbox.push(Wire::enabled(&enabled));
+    }
+}
+
+/// XEP-0386 §3.2: counted is what comes after the answer to the log-in, in which this is.
+fn begin(cx: &mut Cx<'_>, id: SessionId, request: &Element) -> Option<Element> {
+    let managed = cx.account.session(id)?.slots.get::<Managed>().is_some();
+    if request.name() != "enable" || managed {
+        return Some(resume::failed(StanzaCondition::UnexpectedRequest, None));
+    }
+    let enabled = manage(cx, id, request)?;
+    cx.account.session(id)?.outbox.manage();
+    Some(enabled)
+}
+
+/// The session is managed from now on; what its client is told.
+fn manage(cx: &mut Cx<'_>, id: SessionId, request: &Element) -> Option<Element> {
+    let bound = cx.account.session_mut(id)?;
     let mut enabled = Element::new("enabled", ns::SM);
     // XEP-0198 §3: the client names the longest time of use to it, in seconds.
     let wish = request.attr("max").and_then(resume::parse_count);
@@ -116,7 +137,7 @@ fn enable(cx: &mut Cx<'_>, id: SessionId, request: &Element) {
     });
     bound.slots.put(Managed { resumable });
     bound.outbox.line.start();
-    bound.outbox.push(Wire::enabled(&enabled));
+    Some(enabled)
 }
 
 fn acknowledged(cx: &mut Cx<'_>, id: SessionId, element: &Element) -> Result<(), StreamError> {

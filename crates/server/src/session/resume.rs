@@ -18,6 +18,7 @@ use xmpp::resume::TooHigh;
 use super::Session;
 use crate::daemon::{Daemon, Now};
 use crate::features::stream_management;
+use crate::outbox::{HandedOver, Outbox};
 use crate::registry::{self, About};
 
 /// What a client says to get its session back.
@@ -59,6 +60,30 @@ impl Session {
         claim: Claim<'_>,
         about: About,
     ) -> Result<Self, Refusal> {
+        Self::take_over(daemon, user, claim, about, |handed| handed.resume(claim.previd))
+    }
+
+    /// As [`Session::resume`], but the client is told by the caller, once all that the session's
+    /// stanzas caused is settled.
+    ///
+    /// # Errors
+    /// As [`Session::resume`].
+    pub fn resume_inline(
+        daemon: &Arc<Daemon>,
+        user: &BareJid,
+        claim: Claim<'_>,
+        about: About,
+    ) -> Result<Self, Refusal> {
+        Self::take_over(daemon, user, claim, about, HandedOver::resume_inline)
+    }
+
+    fn take_over(
+        daemon: &Arc<Daemon>,
+        user: &BareJid,
+        claim: Claim<'_>,
+        about: About,
+        go_on: impl FnOnce(HandedOver) -> Outbox,
+    ) -> Result<Self, Refusal> {
         // Only the user's own sessions are looked through: nobody resumes somebody else's.
         let unknown = || {
             let ended = &daemon.registry.ended;
@@ -79,7 +104,7 @@ impl Session {
                 None => return Err(unknown()),
             };
             let kept = handed.kept().to_vec();
-            bound.outbox = Arc::new(handed.resume(claim.previd));
+            bound.outbox = Arc::new(go_on(handed));
             bound.about = about;
             let (id, jid, outbox) = (bound.id, bound.jid.clone(), Arc::clone(&bound.outbox));
             let unsettled = outbox.line.unsettled();

@@ -45,11 +45,16 @@ pub(crate) async fn connect_tls(home: &Home) -> TlsStream<TcpStream> {
 impl Client {
     /// Connects without logging in, stream opened and features read.
     pub(crate) async fn open(home: &Home) -> Self {
+        Self::open_with_features(home).await.0
+    }
+
+    /// The same, and the features.
+    pub(crate) async fn open_with_features(home: &Home) -> (Self, Element) {
         let socket = connect_tls(home).await;
         let parser = Parser::new(ParserLimits::default());
         let mut client = Self { socket, parser, jid: String::new(), pings: 0 };
-        client.open_stream().await;
-        client
+        let features = client.open_stream().await;
+        (client, features)
     }
 
     /// Logs `name` in and binds `resource`.
@@ -60,14 +65,16 @@ impl Client {
         client
     }
 
-    async fn open_stream(&mut self) {
+    async fn open_stream(&mut self) -> Element {
         self.send(&format!(
             "<?xml version='1.0'?><stream:stream to='{DOMAIN}' version='1.0' \
              xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
         ))
         .await;
         assert!(matches!(self.event().await, Some(StreamEvent::Open(_))));
-        assert_eq!(self.next().await.unwrap().name(), "features");
+        let features = self.next().await.unwrap();
+        assert_eq!(features.name(), "features");
+        features
     }
 
     /// SCRAM-SHA-256 without channel binding. `Err` is the failure element.

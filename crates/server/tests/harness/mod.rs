@@ -7,4 +7,5 @@ pub(crate) mod client;
 pub(crate) mod component;
 pub(crate) mod home;
 pub(crate) mod managed;
+pub(crate) mod sasl2;
 pub(crate) mod script;

@@ -72,11 +72,9 @@ fn outside(byte: u8, asked: Option<&(BareJid, ScramHash)>) -> Option<Input> {
         0x07 => Input::Refused(Condition::TemporaryAuthFailure),
         0x08 => Input::Bound(Ok(jid())),
         0x0b => Input::Bound(Err(StanzaCondition::Conflict.into())),
-        0x0e => Input::Resumed(Ok(Resumption {
-            jid: jid(),
-            previd: "a-name".to_owned(),
-            handled: 3,
-        })),
+        0x0e => {
+            Input::Resumed(Ok(Resumption { jid: jid(), previd: "a-name".to_owned(), handled: 3 }))
+        }
         0x0f => Input::Resumed(Err(NotResumed {
             condition: StanzaCondition::ItemNotFound,
             handled: None,

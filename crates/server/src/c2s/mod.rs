@@ -7,6 +7,8 @@
 //! for all its steps; a connection's failure ends this task only, and dropping the task gives
 //! back its place, its permit and its session.
 
+mod enter;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
@@ -14,19 +16,17 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
-use xmpp::error::{StanzaCondition, StanzaError, StreamCondition};
+use xmpp::error::StreamCondition;
 use xmpp::jid::BareJid;
-use xmpp::negotiate::{Config, Input, Negotiator, NotResumed, Output, Transport, Wants};
+use xmpp::negotiate::{Config, Input, Negotiator, Output, Transport, Wants};
 use xmpp::parser::{Parser, ParserLimits};
 use xmpp::sasl::{ChannelBindings, Condition};
-use xmpp::scram::ScramHash;
 
 use crate::daemon::{Daemon, Now};
+use crate::devices::DeviceName;
 use crate::limits::{self, LOGIN_TIME_MAX, WRITE_STALL_MAX};
 use crate::listen::Accepted;
-use crate::registry::About;
 use crate::session::Session;
-use crate::session::resume::{Claim, Refusal};
 use crate::{features, io, random, stream};
 
 /// Serves one connection to its end.
@@ -68,6 +68,9 @@ pub struct Ready {
     pub parser: Parser,
     /// The session.
     pub session: Session,
+    /// What the client is still to be told of its log-in: it goes out with the session's first
+    /// words, so that a client that returns has everything at once.
+    pub last_of_login: String,
 }
 
 /// The shell of the negotiation.
@@ -79,7 +82,11 @@ struct Login<'a> {
     /// When patience with all steps together ends.
     deadline: Instant,
     tls_version: &'static str,
+    /// What is to be written next.
+    out: String,
     user: Option<(BareJid, &'static str)>,
+    /// Which device it is, where the client says so.
+    device: Option<DeviceName>,
     session: Option<Session>,
 }
 
@@ -109,7 +116,9 @@ async fn log_in(
         negotiator: Negotiator::new(config(daemon), transport, random::bytes()),
         deadline: Instant::now() + LOGIN_TIME_MAX,
         tls_version: "",
+        out: String::new(),
         user: None,
+        device: None,
         session: None,
     };
     if !direct_tls && !matches!(login.drive(&mut socket).await, Step::StartTls) {
@@ -122,9 +131,9 @@ async fn log_in(
         close(&mut *tls).await;
         return None;
     }
-    let mut parser = login.parser;
+    let Login { mut parser, out, session, .. } = login;
     parser.set_limits(limits::after_login(daemon.config.limits.stanza_bytes));
-    Some(Ready { tls, parser, session: login.session? })
+    Some(Ready { tls, parser, session: session?, last_of_login: out })
 }
 
 /// The negotiation's configuration, made again only when what it is made from changes: the domain
@@ -144,6 +153,8 @@ fn config(daemon: &Arc<Daemon>) -> Arc<Config> {
         domain,
         hashes,
         plain: daemon.config.c2s.plain,
+        fast: false,
+        inline: features::inline_features(),
         features: features::stream_features(daemon),
         fake_secret: daemon.auth.fake_secret(),
         iterations: crate::accounts::ITERATIONS,
@@ -158,7 +169,9 @@ impl Login<'_> {
         loop {
             match self.answer(socket).await {
                 Step::Read => {}
-                step => return step,
+                Step::Done => return Step::Done,
+                step if self.flush(socket).await => return step,
+                _ => return Step::Close,
             }
             debug_assert_eq!(self.negotiator.wants(), Wants::Event);
             match self.parser.next() {
@@ -167,6 +180,7 @@ impl Login<'_> {
                     self.negotiator.feed(Input::Event { event, unread });
                 }
                 Err(error) => self.negotiator.feed(Input::Failed(error)),
+                Ok(None) if !self.flush(socket).await => return Step::Close,
                 Ok(None) => match self.read(socket).await {
                     Ok(n) if n > 0 => {}
                     Ok(_) => return Step::Close,
@@ -174,6 +188,12 @@ impl Login<'_> {
                 },
             }
         }
+    }
+
+    /// Writes what there is to be said. `false` if the client does not take it.
+    async fn flush<S: AsyncWrite + Unpin>(&mut self, socket: &mut S) -> bool {
+        let out = std::mem::take(&mut self.out);
+        out.is_empty() || io::write_in_time(socket, out.as_bytes(), WRITE_STALL_MAX).await
     }
 
     /// Reads what comes; 0 = the client is gone. `Err`: waiting has no point any more.
@@ -198,15 +218,23 @@ impl Login<'_> {
     async fn answer<S: AsyncWrite + Unpin>(&mut self, socket: &mut S) -> Step {
         while let Some(output) = self.negotiator.poll() {
             match output {
-                Output::Send(xml) => {
-                    if !io::write_in_time(socket, xml.as_bytes(), WRITE_STALL_MAX).await {
-                        return Step::Close;
-                    }
-                }
+                Output::Send(xml) => self.out.push_str(&xml),
                 Output::RestartParser => self.parser.restart(),
                 Output::StartTls => return Step::StartTls,
-                Output::LookUp { user, hash } => self.look_up(&user, hash).await,
+                Output::LookUp { user, hash } => {
+                    if !self.slow_down(&user, socket).await {
+                        return Step::Close;
+                    }
+                    self.look_up(&user, hash);
+                }
+                // None are offered.
+                Output::LookUpTokens { .. } => {
+                    self.negotiator.feed(Input::Refused(Condition::InvalidMechanism));
+                }
                 Output::CheckPlain { user, password } => {
+                    if !self.slow_down(&user, socket).await {
+                        return Step::Close;
+                    }
                     self.check_plain(&user, password.expose()).await;
                 }
                 Output::AuthFailed { user, .. } => {
@@ -218,8 +246,13 @@ impl Login<'_> {
                     self.daemon.auth.succeeded(self.daemon, self.peer.ip(), &user, now);
                     self.user = Some((user, mechanism));
                 }
+                Output::Remember(client) => self.remember(&client),
                 Output::Bind { resource } => self.bind(resource.as_deref()),
-                Output::Resume { previd, handled } => self.resume(&previd, handled),
+                Output::InlineBind(bind) => self.inline_bind(&bind),
+                Output::Resume { previd, handled, inline: false } => self.resume(&previd, handled),
+                Output::Resume { previd, handled, inline: true } => {
+                    self.inline_resume(&previd, handled).await;
+                }
                 Output::Established { .. } => return Step::Done,
                 Output::Close(error) => {
                     if let Some(error) = error {
@@ -268,71 +301,6 @@ impl Login<'_> {
             bindings.server_end_point = self.daemon.tls.server_end_point();
         }
         self.negotiator.feed(Input::TlsEstablished { bindings });
-    }
-
-    /// A wrong password before makes this try wait; see `auth`.
-    async fn slow_down(&self, user: &BareJid) {
-        let delay = self.daemon.auth.delay(self.peer.ip(), user, Now::read());
-        if !delay.is_zero() {
-            self.daemon.counters.add("login", "slowed-down");
-            tokio::time::sleep(delay).await;
-        }
-    }
-
-    async fn look_up(&mut self, user: &BareJid, hash: ScramHash) {
-        self.slow_down(user).await;
-        let input = match self.daemon.auth.scram_keys(self.daemon, user, hash) {
-            Ok(found) => Input::Keys { found },
-            Err(_) => Input::Refused(Condition::TemporaryAuthFailure),
-        };
-        self.negotiator.feed(input);
-    }
-
-    async fn check_plain(&mut self, user: &BareJid, password: &str) {
-        self.slow_down(user).await;
-        let input = match self.daemon.auth.check_plain(self.daemon, user, password).await {
-            Ok(right) => Input::PlainChecked(right),
-            Err(_) => Input::Refused(Condition::TemporaryAuthFailure),
-        };
-        self.negotiator.feed(input);
-    }
-
-    fn about(&self, mechanism: &'static str) -> About {
-        let since = Now::read().unix;
-        About { address: self.peer, tls: self.tls_version, mechanism, since }
-    }
-
-    /// XEP-0198 §5.
-    fn resume(&mut self, previd: &str, handled: u32) {
-        let resumed = match &self.user {
-            Some((user, mechanism)) => {
-                let claim = Claim { previd, handled };
-                Session::resume(self.daemon, user, claim, self.about(mechanism))
-            }
-            // The negotiator resumes only after it authenticated.
-            None => Err(Refusal::Unknown { handled: None }),
-        };
-        let input = match resumed {
-            Ok(session) => Input::Resumed(Ok(self.session.insert(session).jid.clone())),
-            Err(Refusal::Unknown { handled }) => {
-                let condition = StanzaCondition::ItemNotFound;
-                Input::Resumed(Err(NotResumed { condition, handled }))
-            }
-            Err(Refusal::TooHigh(e)) => Input::Failed(e.to_error()),
-        };
-        self.negotiator.feed(input);
-    }
-
-    fn bind(&mut self, resource: Option<&str>) {
-        let bound = match &self.user {
-            Some((user, mechanism)) => {
-                Session::bind(self.daemon, user, resource, self.about(mechanism))
-            }
-            // The negotiator binds only after it authenticated.
-            None => Err(StanzaError::new(StanzaCondition::InternalServerError)),
-        };
-        let jid = bound.map(|session| self.session.insert(session).jid.clone());
-        self.negotiator.feed(Input::Bound(jid));
     }
 }
 
