@@ -84,6 +84,29 @@ impl Batch {
         self.push_op(table.name(), len, len, || Change::DeleteSpan(Arc::new(bounds)));
     }
 
+    /// The value that this batch stores under `key`, for whoever reads between deciding and
+    /// committing. `None` if the last word about the key is another, or there is none.
+    #[must_use]
+    pub fn pending<K, V, Q>(&self, table: &Table<K, V>, key: &Q) -> Option<V>
+    where
+        K: Key,
+        V: Value,
+        Q: AsKey<K> + ?Sized,
+    {
+        let key = encoded::<K, Q>(key);
+        let about = |op: &&Op| {
+            op.table == table.name()
+                && match &op.change {
+                    Change::Put(one, _) | Change::Delete(one) => **one == *key,
+                    Change::DeleteSpan(bounds) => bounds.contains(&key),
+                }
+        };
+        match &self.ops.iter().rev().find(about)?.change {
+            Change::Put(_, value) => V::decode(value),
+            Change::Delete(_) | Change::DeleteSpan(_) => None,
+        }
+    }
+
     /// Whether there is nothing to commit (and nothing to report).
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -203,6 +226,24 @@ mod tests {
         batch.delete(&NOTES, "a");
         batch.append(bad);
         assert!(batch.into_parts().is_err());
+    }
+
+    #[test]
+    fn the_last_word_about_a_key_counts() {
+        let mut batch = Batch::new();
+        let pending = |batch: &Batch, key: &str| batch.pending(&NOTES, key).map(|Raw(b)| b);
+        assert_eq!(pending(&batch, "a"), None);
+        batch.put(&NOTES, "a", &Raw(vec![1]));
+        batch.put(&NOTES, "a", &Raw(vec![2]));
+        batch.put(&NOTES, "b", &Raw(vec![3]));
+        assert_eq!([pending(&batch, "a"), pending(&batch, "b")], [Some(vec![2]), Some(vec![3])]);
+        let other: Table<String, Raw> = Table::new("other");
+        assert_eq!(batch.pending(&other, "a"), None);
+        batch.delete(&NOTES, "a");
+        assert_eq!([pending(&batch, "a"), pending(&batch, "b")], [None, Some(vec![3])]);
+        batch.put(&NOTES, "a", &Raw(vec![4]));
+        batch.delete_span(&NOTES, &Span::starting_with("b"));
+        assert_eq!([pending(&batch, "a"), pending(&batch, "b")], [Some(vec![4]), None]);
     }
 
     #[test]
