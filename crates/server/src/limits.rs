@@ -182,6 +182,39 @@ pub const PRIVATE_XML_BYTES_MAX: usize = 64 * 1024;
 /// client and what is wrapped around it.
 pub const PIECE_BYTES_MAX: usize = 480 * 1024;
 
+/// Nodes (XEP-0163) of one account. Clients use some thirty, and OMEMO one more for each device.
+pub const PEP_NODES_MAX: usize = 256;
+
+/// Items of one node, and what `max` means (XEP-0060 §16.4.4): a read mark for each of a thousand
+/// conversations, or as many posts.
+pub const PEP_ITEMS_MAX: usize = 1_024;
+
+/// Items of all nodes of one account. About 100 bytes of each are in memory while the account is
+/// in use.
+pub const PEP_ACCOUNT_ITEMS_MAX: usize = 4 * PEP_ITEMS_MAX;
+
+/// Bytes of one item's payload as XML. A picture of 130 kB fits; larger ones are for file transfer.
+pub const PEP_ITEM_BYTES_MAX: usize = 192 * 1024;
+
+/// Bytes of all items of one account: pictures, keys of ten devices, bookmarks and some posts.
+pub const PEP_ACCOUNT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Items that one request publishes, retracts or asks for by name.
+pub const PEP_REQUEST_ITEMS_MAX: usize = 128;
+
+/// Bytes of a node's, an item's or a group's name, and of a text about a node.
+pub const PEP_NAME_BYTES_MAX: usize = 1_023;
+
+/// Addresses on one node's list of members and outcasts, and as many subscribers.
+pub const PEP_LIST_MAX: usize = 256;
+
+/// Groups that one node is open to.
+pub const PEP_GROUPS_MAX: usize = 32;
+
+/// Bytes of payloads in one answer; the rest is asked for by pages. Beside it a log-in's other
+/// answers fit the outbox.
+pub const PEP_ANSWER_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 4;
+
 /// Changes of a roster remembered (RFC 6121 §2.6.3). A client that was away for longer gets the
 /// whole roster, which is then the shorter answer anyway.
 pub const ROSTER_CHANGES_KEPT: usize = 64;
@@ -296,6 +329,7 @@ pub const REMOVAL_WAIT_MAX: Duration = Duration::from_secs(5);
 const _: () = assert!(WAITING_STANZAS_MAX <= OUTBOX_STANZAS_MAX / 2);
 const _: () = assert!(WAITING_BYTES_MAX < OUTBOX_BYTES_MAX);
 const _: () = assert!(VCARD_BYTES_MAX < OUTBOX_BYTES_MAX / 2);
+const _: () = assert!(PEP_ITEM_BYTES_MAX < PEP_ANSWER_BYTES_MAX);
 const _: () = assert!(ParserLimits::STRANGER.stanza_bytes < OUTBOX_BYTES_MAX);
 const _: () = assert!(INPUT_BURST_BYTES as usize >= OUTBOX_BYTES_MAX);
 const _: () = assert!(ACK_REQUEST_EVERY < MANAGED_STANZAS_MAX);

@@ -5,7 +5,9 @@
 
 use store::Schema;
 
-use crate::features::{blocking, last, offline, private_xml, roster, subscription, vcard_temp};
+use crate::features::{
+    blocking, last, offline, pep, private_xml, roster, subscription, vcard_temp,
+};
 use crate::{accounts, admin, auth, settings};
 
 /// Version of what is stored.
@@ -21,6 +23,7 @@ const OWNERS: &[&[&str]] = &[
     blocking::TABLES,
     last::TABLES,
     offline::TABLES,
+    pep::TABLES,
     private_xml::TABLES,
     roster::TABLES,
     subscription::TABLES,

@@ -10,7 +10,7 @@ use xmpp::error::{StanzaCondition, StanzaError};
 use xmpp::ns;
 use xmpp::stanza::{IqType, Stanza};
 
-use super::{ALL, Cx, Feature, IqRoute, Spec, Target, caps, roster};
+use super::{ALL, Cx, Feature, IqRoute, Spec, Target, caps, pep, roster};
 use crate::daemon::Daemon;
 use crate::effect::Handled;
 
@@ -25,7 +25,7 @@ pub const FEATURE: Feature = Feature {
         info_route(Target::Contact, contact_info),
         items_route(Target::Server, server_items),
         items_route(Target::Outside, server_items),
-        items_route(Target::Account, items),
+        items_route(Target::Account, account_items),
         items_route(Target::Contact, contact_items),
     ],
     ..Feature::new("disco", Spec::Xep { number: 30, version: "2.5.0" })
@@ -45,29 +45,35 @@ const fn items_route(target: Target, run: Run) -> IqRoute {
 #[must_use]
 pub fn describe_server(daemon: &Daemon) -> Element {
     let features = ALL.iter().flat_map(|f| f.disco).copied();
-    let mut query = describe("server", "im", features);
+    let more = ALL.iter().flat_map(|f| f.identities).copied();
+    let mut query = describe(("server", "im"), more, features);
     for form in ALL.iter().filter_map(|f| f.disco_form).filter_map(|make| make(daemon)) {
         query.push(form);
     }
     query
 }
 
+/// A category and a type.
+type Identity = (&'static str, &'static str);
+
 fn describe(
-    category: &'static str,
-    ty: &'static str,
+    own: Identity,
+    more: impl Iterator<Item = Identity>,
     features: impl Iterator<Item = &'static str>,
 ) -> Element {
-    let identity = Element::new("identity", ns::DISCO_INFO)
-        .with_attr("category", category)
-        .with_attr("type", ty)
-        .with_attr("name", "Snug");
+    let identity = |(category, ty): Identity| {
+        Element::new("identity", ns::DISCO_INFO)
+            .with_attr("category", category)
+            .with_attr("type", ty)
+            .with_attr("name", "Snug")
+    };
+    let identities = std::iter::once(own).chain(more).map(identity);
+    let query = identities.fold(Element::new("query", ns::DISCO_INFO), Element::with_child);
     let mut vars: Vec<_> = features.collect();
     vars.sort_unstable();
     vars.dedup();
     let feature = |var: &'static str| Element::new("feature", ns::DISCO_INFO).with_attr("var", var);
-    vars.into_iter()
-        .map(feature)
-        .fold(Element::new("query", ns::DISCO_INFO).with_child(identity), Element::with_child)
+    vars.into_iter().map(feature).fold(query, Element::with_child)
 }
 
 fn node(iq: &Stanza) -> Option<&str> {
@@ -88,11 +94,13 @@ fn server_info(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
 }
 
 fn account_info(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
-    if node(iq).is_some() {
-        return Err(StanzaError::new(StanzaCondition::ItemNotFound));
-    }
     let features = ALL.iter().flat_map(|f| f.disco_account).copied();
-    cx.reply(iq, Some(describe("account", "registered", features)));
+    let more = ALL.iter().flat_map(|f| f.identities_account).copied();
+    let answer = match node(iq) {
+        Some(name) => pep::about_node(cx, iq, name)?,
+        None => describe(("account", "registered"), more, features),
+    };
+    cx.reply(iq, Some(answer));
     Ok(())
 }
 
@@ -106,8 +114,11 @@ fn allowed(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
     }
 }
 
+/// Who may know of a node, the node says itself.
 fn contact_info(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
-    allowed(cx, iq)?;
+    if node(iq).is_none() {
+        allowed(cx, iq)?;
+    }
     account_info(cx, iq)
 }
 
@@ -123,16 +134,23 @@ fn server_items(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
     Ok(())
 }
 
-/// §4: an account has no items; nodes do not exist.
-fn items(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
-    if node(iq).is_some() {
-        return Err(StanzaError::new(StanzaCondition::ItemNotFound));
-    }
-    cx.reply(iq, Some(Element::new("query", ns::DISCO_ITEMS)));
+/// §4: an account's items are the nodes that the asker may read.
+fn account_items(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
+    let answer = match node(iq) {
+        Some(name) => pep::about_node(cx, iq, name)?,
+        None => {
+            let nodes = pep::nodes_for(cx, iq)?;
+            nodes.into_iter().fold(Element::new("query", ns::DISCO_ITEMS), Element::with_child)
+        }
+    };
+    cx.reply(iq, Some(answer));
     Ok(())
 }
 
+/// XEP-0163 §6.2: strangers may know what is open to them, and that there is nothing they may not.
 fn contact_items(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
-    allowed(cx, iq)?;
-    items(cx, iq)
+    if node(iq).is_none() && pep::nodes_for(cx, iq)?.is_empty() {
+        allowed(cx, iq)?;
+    }
+    account_items(cx, iq)
 }

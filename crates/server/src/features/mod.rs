@@ -29,6 +29,7 @@ pub mod last;
 pub mod moves;
 pub mod offline;
 pub mod otr_delivery;
+pub mod pep;
 pub mod ping;
 pub mod presence;
 pub mod private_xml;
@@ -56,6 +57,7 @@ pub const ALL: &[Feature] = &[
     last::FEATURE,
     offline::FEATURE,
     otr_delivery::FEATURE,
+    pep::FEATURE,
     ping::FEATURE,
     presence::FEATURE,
     private_xml::FEATURE,
@@ -78,6 +80,10 @@ pub struct Feature {
     pub disco: &'static [&'static str],
     /// Features of an account (its bare JID) in disco#info.
     pub disco_account: &'static [&'static str],
+    /// Identities of the server in disco#info beside its own: category and type.
+    pub identities: &'static [(&'static str, &'static str)],
+    /// Identities of an account in disco#info beside its own: category and type.
+    pub identities_account: &'static [(&'static str, &'static str)],
     /// IQs it answers.
     pub iq: &'static [IqRoute],
     /// An element for the stream features after log-in.
@@ -108,6 +114,8 @@ pub struct Feature {
     /// has just become available, or said so, or it is known only now. Once for each node as
     /// long as the session is available and wants it.
     pub(crate) interested: Option<fn(&mut Cx<'_>, SessionId, &[&str])>,
+    /// A client of the owner's changed the node of that name (XEP-0163).
+    pub(crate) published: Option<fn(&mut Cx<'_>, &str, &pep::Change<'_>)>,
     /// A session of the account is about to be removed.
     pub(crate) closed: Option<fn(&mut Cx<'_>, SessionId)>,
     /// The account is removed for good: delete what the feature stored of it.
@@ -126,6 +134,8 @@ impl Feature {
             spec,
             disco: &[],
             disco_account: &[],
+            identities: &[],
+            identities_account: &[],
             iq: &[],
             stream_feature: None,
             inline: None,
@@ -138,6 +148,7 @@ impl Feature {
             presence: None,
             answer: None,
             interested: None,
+            published: None,
             closed: None,
             removed: None,
             moves: None,
@@ -358,6 +369,11 @@ pub fn on_answer(cx: &mut Cx<'_>, session: SessionId, iq: &Stanza) {
 /// Calls every feature's `interested`.
 pub fn on_interested(cx: &mut Cx<'_>, session: SessionId, nodes: &[&str]) {
     ALL.iter().filter_map(|f| f.interested).for_each(|hook| hook(cx, session, nodes));
+}
+
+/// Calls every feature's `published`.
+pub fn on_published(cx: &mut Cx<'_>, node: &str, change: &pep::Change<'_>) {
+    ALL.iter().filter_map(|f| f.published).for_each(|hook| hook(cx, node, change));
 }
 
 /// Calls every feature's `closed`.

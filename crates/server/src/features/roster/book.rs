@@ -114,6 +114,12 @@ impl Roster {
         *jid == self.owner || self.contacts.get(jid).is_some_and(|c| c.seen)
     }
 
+    /// Is `jid` in one of `groups`?
+    pub(in crate::features) fn is_in(&self, jid: &BareJid, groups: &[String]) -> bool {
+        let contact = self.contacts.get(jid);
+        contact.is_some_and(|contact| contact.groups.iter().any(|group| groups.contains(group)))
+    }
+
     /// Who may see the owner's presence.
     pub(in crate::features) fn subscribers(&self) -> impl Iterator<Item = &BareJid> {
         self.contacts.iter().filter(|(_, c)| c.seen).map(|(jid, _)| jid)
