@@ -38,10 +38,15 @@
 //! `forgets` drops what came so far. Before each `receives` all clients that sent something are
 //! waited for, so that nothing depends on timing. That asks something of each client, which an
 //! inactive one (XEP-0352) notices; `awaits` is `receives` without it, for what comes unasked.
+//!
+//! `bob/desk receives it unchanged`: the stanza of that kind that was sent last, with all that was in it and
+//! nothing more, to the last blank; but for what servers add, a name and a time. `receives a copy
+//! unchanged` is the same for what is forwarded in it.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use xmpp::element::Element;
+use xmpp::ns;
 
 use super::client::Client;
 use super::component::Component;
@@ -111,6 +116,7 @@ impl Line {
 pub(crate) async fn run(home: &Home, text: &str) {
     let mut actors: BTreeMap<String, Actor> = BTreeMap::new();
     let mut names = Names::new();
+    let mut sent = Names::new();
     let mut lines = text.lines().enumerate().peekable();
     while let Some((number, line)) = lines.next() {
         if line.trim().is_empty() || line.starts_with('#') {
@@ -129,8 +135,12 @@ pub(crate) async fn run(home: &Home, text: &str) {
             xml = xml.replace(name, value);
             line = line.replace(name, value);
         }
-        let step = Step { number: number + 1, line: &line, xml: &xml };
+        let step = Step { number: number + 1, line: &line, xml: &xml, sent: &sent };
         names.extend(Box::pin(step.run(home, &mut actors)).await);
+        if line.ends_with(" sends") {
+            let kind = xml.trim_start_matches('<').split([' ', '/', '>']).next();
+            sent.insert(kind.unwrap_or_default().to_owned(), xml);
+        }
     }
 }
 
@@ -138,6 +148,8 @@ struct Step<'a> {
     number: usize,
     line: &'a str,
     xml: &'a str,
+    /// What was sent last, of each kind of stanza.
+    sent: &'a Names,
 }
 
 impl Step<'_> {
@@ -182,6 +194,15 @@ impl Step<'_> {
                 return self.receives(actors, who).await;
             }
             [who, "awaits"] => return self.receives(actors, who).await,
+            [who, "receives", ref what @ .., "unchanged"] => {
+                let got = self.next_for(home, actors, who).await;
+                let sent = self.sent.get(got.name()).expect("something was sent");
+                let element = Element::parse(&with_namespace(sent)).expect("it was sent");
+                let it = if what == ["a", "copy"] { forwarded(&got) } else { Some(&got) };
+                let same = it.is_some_and(|it| untouched(&element, it));
+                let got = got.to_xml("");
+                assert!(same, "line {}: {who}\nsent {sent}\ngot {got}", self.number);
+            }
             [who, "receives", "nothing"] => {
                 settle(home, actors).await;
                 let received = &self.actor(actors, who).received;
@@ -225,6 +246,20 @@ impl Step<'_> {
         actors.get_mut(who).unwrap_or_else(|| panic!("line {}: {who} is not there", self.number))
     }
 
+    /// What `who` receives next.
+    async fn next_for(
+        &self,
+        home: &Home,
+        actors: &mut BTreeMap<String, Actor>,
+        who: &str,
+    ) -> Element {
+        if self.actor(actors, who).received.is_empty() {
+            settle(home, actors).await;
+        }
+        let actor = self.actor(actors, who);
+        actor.received.pop_front().unwrap_or_else(|| panic!("line {}: nothing", self.number))
+    }
+
     async fn receives(&self, actors: &mut BTreeMap<String, Actor>, who: &str) -> Names {
         let expected = Element::parse(&with_namespace(self.xml)).unwrap_or_else(|e| {
             panic!("line {}: the script's XML is wrong: {e}", self.number);
@@ -247,6 +282,28 @@ impl Step<'_> {
         learn(&expected, &got, &mut names);
         names
     }
+}
+
+/// The message in a copy (XEP-0280).
+fn forwarded(copy: &Element) -> Option<&Element> {
+    copy.children().next()?.children().next()?.children().next()
+}
+
+/// Is `got` what was `sent`? Addresses are the server's, as are names and times that it adds.
+fn untouched(sent: &Element, got: &Element) -> bool {
+    let bare = |element: &Element| {
+        let mut bare = element.clone();
+        bare.remove_attr("to");
+        bare.remove_attr("from");
+        bare.retain(|node| match node {
+            xmpp::Node::Element(e) => {
+                !e.is("stanza-id", ns::STANZA_ID) && !e.is("delay", ns::DELAY)
+            }
+            xmpp::Node::Text(_) => true,
+        });
+        bare
+    };
+    bare(sent) == bare(got)
 }
 
 /// Takes the values of names out of `got`, which fits.
