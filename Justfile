@@ -60,6 +60,11 @@ bench *ARGS:
 fuzz TARGET SECONDS="60":
     sh tests/fuzz/run.sh '{{ TARGET }}' '{{ SECONDS }}'
 
+# Write anew the pages of docs that are made from lists in the code
+docs-generate:
+    SNUG_WRITE_DOCS=1 cargo test --locked --quiet --package snug-cli manual
+    SNUG_WRITE_DOCS=1 cargo test --locked --quiet --package snug-server --test protocols
+
 # The code's own documentation, private parts included
 docs:
     RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items
