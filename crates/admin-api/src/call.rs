@@ -5,7 +5,9 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Secret, accounts, daemon, fingerprints, panel, sessions, setup, tls, transfer};
+use crate::{
+    Secret, accounts, daemon, fingerprints, panel, protection, sessions, setup, tls, transfer,
+};
 
 /// Version of the protocol on the socket. Both ends must agree exactly: they are
 /// installed together.
@@ -205,6 +207,10 @@ requests! {
     PanelSessions(panel::Sessions) -> Vec<panel::Session>,
     /// End one panel session, or all others.
     PanelRevoke(panel::Revoke) -> panel::Done,
+    /// Set the rule about encryption.
+    ProtectionSet(protection::Set) -> protection::Rules,
+    /// The rules about encryption, and the counts.
+    ProtectionShow(protection::Show) -> protection::Rules,
     /// Close a client's connection.
     SessionKick(sessions::Kick) -> sessions::Kicked,
     /// The clients that are connected.

@@ -15,6 +15,7 @@ pub mod daemon;
 pub mod fingerprints;
 pub mod frame;
 pub mod panel;
+pub mod protection;
 pub mod secret;
 pub mod sessions;
 pub mod setup;

@@ -17,6 +17,7 @@ use crate::component::Components;
 use crate::counters::Counters;
 use crate::durability::Durability;
 use crate::features::Dispatch;
+use crate::protection::Protection;
 use crate::registry::{Registry, SessionId};
 use crate::settle::Settle;
 use crate::tls::Tls;
@@ -57,6 +58,8 @@ pub struct Daemon {
     pub tls: Tls,
     /// Programs with a domain of their own beside the home's.
     pub components: Components,
+    /// How much encryption is asked for, and what was encrypted.
+    pub protection: Protection,
     /// IQ dispatch.
     pub dispatch: Dispatch,
     /// What waits for the disk before it may be routed.

@@ -25,6 +25,7 @@ pub mod line;
 pub mod listen;
 pub mod local_ca;
 pub mod outbox;
+pub mod protection;
 pub mod random;
 pub mod registry;
 pub mod router;

@@ -169,6 +169,12 @@ pub const OTR_NAME_TIME_MAX: Duration = Duration::from_secs(600);
 /// enough to find it, rare enough to be quiet.
 pub const OTR_MARK_EVERY: Duration = Duration::from_secs(3600);
 
+/// Days of which it is kept how much was encrypted: a month to look back on.
+pub const PROTECTION_DAYS_MAX: u64 = 31;
+
+/// Seconds between two hints at encryption to one person: a month, so that it stays a hint.
+pub const PROTECTION_HINT_EVERY: u64 = 30 * 24 * 3600;
+
 /// Bytes of one vCard as XML. Pictures of people in lists are some 20 kB.
 pub const VCARD_BYTES_MAX: usize = 128 * 1024;
 

@@ -8,7 +8,7 @@ use store::Schema;
 use crate::features::{
     blocking, last, offline, pep, private_xml, roster, subscription, vcard_temp,
 };
-use crate::{accounts, admin, auth, settings};
+use crate::{accounts, admin, auth, protection, settings};
 
 /// Version of what is stored.
 const VERSION: u32 = 1;
@@ -19,6 +19,7 @@ const OWNERS: &[&[&str]] = &[
     admin::fingerprints::TABLES,
     admin::panel::TABLES,
     auth::TABLES,
+    protection::TABLES,
     settings::TABLES,
     blocking::TABLES,
     last::TABLES,

@@ -20,6 +20,7 @@ use crate::durability::Durability;
 use crate::features::Dispatch;
 use crate::limits::SHUTDOWN_TIME_MAX;
 use crate::listen::Listeners;
+use crate::protection::Protection;
 use crate::registry::Registry;
 use crate::settle::Settle;
 use crate::tls::Tls;
@@ -62,6 +63,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         registry: Registry::default(),
         accounts: Accounts::open(&store).map_err(because)?,
         auth: Auth::open(&store).map_err(because)?,
+        protection: Protection::open(&store).map_err(because)?,
         tls,
         components: Components::open(&config.components).map_err(because)?,
         dispatch: Dispatch::new(),
@@ -95,6 +97,9 @@ impl Running {
         };
         if tokio::time::timeout(SHUTDOWN_TIME_MAX, drained).await.is_err() {
             tracing::warn!("some connections did not end in time");
+        }
+        if let Err(e) = self.daemon.protection.flush(&self.daemon, Now::read()) {
+            tracing::error!(error = %e, "the last counts could not be written");
         }
         if let Err(e) = self.daemon.store.close() {
             tracing::error!(error = %e, "the store did not close cleanly");

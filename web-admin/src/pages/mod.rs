@@ -14,6 +14,7 @@ pub mod home;
 pub mod people;
 pub mod person;
 pub mod privacy;
+pub mod protection;
 pub mod setup;
 pub mod sign_in;
 pub mod sign_out;
@@ -34,6 +35,7 @@ pub static ALL: &[&Page] = &[
     &people::PAGE,
     &person::PAGE,
     &fingerprints::PAGE,
+    &protection::PAGE,
     &clients::PAGE,
     &health::PAGE,
     &devices::PAGE,

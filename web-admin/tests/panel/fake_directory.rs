@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use admin_api::fingerprints::{Action, Change, Entry, State};
+use admin_api::protection::{self, Choice, Count};
 use admin_api::{Problem, ProblemKind, Request, daemon, tls};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -82,8 +83,31 @@ impl Home {
                 self.change(&entry, Action::StateChanged, caller);
                 json(entry)
             }
+            Request::ProtectionShow(_) => json(&self.rules),
+            Request::ProtectionSet(call) => {
+                self.protect(call);
+                json(&self.rules)
+            }
             other => panic!("the panel must not ask this: {other:?}"),
         }
+    }
+
+    fn protect(&mut self, call: protection::Set) {
+        let Some(name) = call.name else {
+            if let Some(Choice::Own(mode)) = call.mode {
+                self.rules.mode = mode;
+            }
+            self.rules.rooms = call.rooms.unwrap_or(self.rules.rooms);
+            return;
+        };
+        let jid = self.jid(&name);
+        let person = self.rules.people.iter_mut().find(|p| p.jid == jid).expect("a person");
+        person.own = match call.mode {
+            Some(Choice::Own(mode)) => Some(mode),
+            Some(Choice::Household) => None,
+            None => person.own,
+        };
+        person.count = call.count.unwrap_or(true).then(Count::default);
     }
 
     pub(super) fn print(&self, hex: &str) -> Result<usize, Problem> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use admin_api::accounts::{self, Account, Role, State};
 use admin_api::fingerprints::{Change, Entry};
 use admin_api::{Envelope, Problem, ProblemKind, Request, Secret, UnixTime};
-use admin_api::{panel, sessions, setup, tls};
+use admin_api::{panel, protection, sessions, setup, tls};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use serde_json::Value;
 
@@ -27,6 +27,7 @@ pub(crate) struct Home {
     pub(crate) prints: Vec<Entry>,
     /// With the JID of the owner, newest first.
     pub(crate) history: Vec<(String, Change)>,
+    pub(crate) rules: protection::Rules,
     pub(crate) clients: Vec<sessions::Session>,
     /// Every request as it came, in JSON.
     pub(crate) requests: Vec<String>,
@@ -54,6 +55,12 @@ impl Home {
             panel: Vec::new(),
             prints: Vec::new(),
             history: Vec::new(),
+            rules: protection::Rules {
+                mode: protection::Mode::Off,
+                rooms: false,
+                days: 31,
+                people: Vec::new(),
+            },
             clients: Vec::new(),
             requests: Vec::new(),
             delay: Duration::ZERO,
@@ -69,6 +76,14 @@ impl Home {
         let mut home = Self::new();
         let now = home.now;
         home.domain = Some(DOMAIN.to_owned());
+        for (name, protected, plain) in [("ann", 12, 3), ("bob", 0, 0)] {
+            home.rules.people.push(protection::Person {
+                jid: format!("{name}@{DOMAIN}"),
+                own: None,
+                mode: protection::Mode::Off,
+                count: Some(protection::Count { protected, plain }),
+            });
+        }
         for (name, shown, role) in [
             ("ann", "Ann", Role::Admin),
             ("bob", "", Role::Member),

@@ -12,6 +12,7 @@ mod health;
 mod pages;
 mod people;
 mod process;
+mod protection;
 mod setup;
 mod signing_in;
 

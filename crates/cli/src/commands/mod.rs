@@ -7,6 +7,7 @@ mod export;
 mod fingerprint;
 mod health;
 mod import;
+mod protection;
 mod session;
 mod setup;
 mod status;
@@ -35,6 +36,9 @@ pub(crate) enum Command {
     Fingerprint(fingerprint::Command),
     Health(health::Health),
     Import(import::Import),
+    /// How much encryption the home asks for, and how much there is
+    #[command(subcommand)]
+    Protection(protection::Command),
     /// Connected clients
     #[command(subcommand)]
     Session(session::Command),
@@ -57,6 +61,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<ExitCode, F
         Command::Fingerprint(c) => fingerprint::run(c, context),
         Command::Health(c) => health::run(&c, context),
         Command::Import(c) => import::run(&c, context),
+        Command::Protection(c) => protection::run(c, context),
         Command::Session(c) => session::run(c, context),
         Command::Setup(c) => setup::run(&c, context),
         Command::Status(c) => status::run(&c, context),

@@ -5,4 +5,5 @@ mod accounts;
 mod fake;
 mod fingerprints;
 mod host;
+mod protection;
 mod transfer;

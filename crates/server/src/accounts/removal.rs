@@ -54,6 +54,7 @@ impl Accounts {
         own.delete(&LAST_LOG_IN, local);
         panel::end_all_of(&daemon.store, &mut own, jid)?;
         fingerprints::remove_all_of(&mut own, jid);
+        daemon.protection.remove_all_of(&mut own, jid);
         let mut list = VecDeque::new();
         let ticket = {
             let entry = daemon.registry.entry(jid);

@@ -83,6 +83,8 @@ pub(super) fn need(request: &Request) -> Need {
         | Request::FingerprintList(_)
         | Request::FingerprintRemove(_)
         | Request::FingerprintUpdate(_)
+        | Request::ProtectionSet(_)
+        | Request::ProtectionShow(_)
         | Request::SessionKick(_)
         | Request::SessionList(_)
         | Request::TlsReload(_) => Need::Admin,

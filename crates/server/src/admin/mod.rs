@@ -14,6 +14,7 @@ mod accounts;
 mod daemon;
 pub mod fingerprints;
 pub mod panel;
+mod protection;
 mod sessions;
 mod setup;
 #[cfg(test)]
@@ -251,6 +252,8 @@ async fn dispatch(
         Request::PanelSignIn(c) => reply_to(&c, panel::sign_in(daemon, &c).await),
         Request::PanelSignOut(c) => reply_to(&c, panel::sign_out(daemon, caller).await),
         Request::PanelWho(c) => reply_to(&c, panel::who(daemon, caller)),
+        Request::ProtectionSet(c) => reply_to(&c, protection::set(daemon, &c).await),
+        Request::ProtectionShow(c) => reply_to(&c, protection::show(daemon, &c)),
         Request::SessionKick(c) => reply_to(&c, sessions::kick(daemon, &c)),
         Request::SessionList(c) => reply_to(&c, sessions::list(daemon, &c)),
         Request::SetupCode(c) => reply_to(&c, setup::code(daemon).await),

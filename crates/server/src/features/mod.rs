@@ -29,6 +29,7 @@ pub mod last;
 pub mod moves;
 pub mod offline;
 pub mod otr_delivery;
+pub mod otr_policy;
 pub mod pep;
 pub mod ping;
 pub mod presence;
@@ -48,6 +49,8 @@ pub const ALL: &[Feature] = &[
     blocking::FEATURE,
     // Second, so that nobody after it sees a name that is made up.
     stanza_ids::FEATURE,
+    // Third, so that what is refused is neither copied nor kept.
+    otr_policy::FEATURE,
     caps::FEATURE,
     carbons::FEATURE,
     client_caps::FEATURE,

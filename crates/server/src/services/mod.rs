@@ -6,6 +6,7 @@
 mod certificates;
 mod cleanup;
 pub mod probe;
+mod protection;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ pub struct Service {
 pub type Run = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// Every service.
-pub const ALL: &[Service] = &[certificates::SERVICE, cleanup::SERVICE];
+pub const ALL: &[Service] = &[certificates::SERVICE, cleanup::SERVICE, protection::SERVICE];
 
 /// Starts every service.
 pub fn spawn(daemon: &Arc<Daemon>) {

@@ -3,6 +3,7 @@
 //! ```text
 //! # A comment.
 //! accounts ann bob
+//! household requires encryption
 //! ann/phone connects
 //! ann/phone sends
 //!   <message to='bob@home.example' type='chat'><body>hello</body></message>
@@ -45,6 +46,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use admin_api::protection::{Choice, Mode, Set};
 use xmpp::element::Element;
 use xmpp::ns;
 
@@ -175,6 +177,15 @@ impl Step<'_> {
             [who, "ends"] => {
                 let mut actor = actors.remove(who).expect("a connected client");
                 actor.line.closed().await;
+            }
+            ["household", wish, "encryption"] => {
+                let mode = match wish {
+                    "requires" => Mode::Require,
+                    "encourages" => Mode::Encourage,
+                    _ => panic!("line {}: not understood: {}", self.number, self.line),
+                };
+                let rule = Set { mode: Some(Choice::Own(mode)), ..Set::default() };
+                home.call(rule).await;
             }
             [who, "sends"] => self.actor(actors, who).line.send(self.xml).await,
             [who, "forgets"] => {

@@ -4,6 +4,7 @@ mod accounts;
 mod daemon;
 mod fingerprints;
 mod panel;
+mod protection;
 mod sessions;
 mod setup;
 mod socket;

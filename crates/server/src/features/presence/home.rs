@@ -24,6 +24,7 @@ use crate::features::{
     Cx, Dispatch, Target, on_answer, on_closed, on_removed, presence, subscription,
 };
 use crate::outbox::Outbox;
+use crate::protection::Protection;
 use crate::registry::{self, About, Bound, Registry, SessionId, Slots};
 use crate::testing::TempDir;
 
@@ -49,6 +50,7 @@ impl Home {
             registry: Registry::default(),
             accounts: crate::accounts::Accounts::open(&store).unwrap(),
             auth: crate::auth::Auth::open(&store).unwrap(),
+            protection: Protection::open(&store).unwrap(),
             tls: crate::tls::Tls::open(&config, Some("home.example")).unwrap(),
             components: crate::component::Components::default(),
             dispatch: Dispatch::new(),
@@ -243,7 +245,7 @@ impl Home {
 }
 
 /// `xml` in the namespace of clients.
-pub(in crate::features) fn stanza(xml: &str) -> Stanza {
+pub(crate) fn stanza(xml: &str) -> Stanza {
     let end = xml.find([' ', '/', '>']).unwrap();
     let xml = format!("{} xmlns='jabber:client'{}", &xml[..end], &xml[end..]);
     Stanza::from_element(Element::parse(&xml).unwrap()).unwrap()

@@ -27,7 +27,7 @@ mod directed;
 mod probe;
 
 #[cfg(test)]
-pub(in crate::features) mod home;
+pub(crate) mod home;
 #[cfg(test)]
 mod tests;
 
