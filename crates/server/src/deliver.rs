@@ -18,7 +18,7 @@ use xmpp::stanza::{IqType, Kind, MessageType, PresenceType, Stanza};
 use crate::daemon::{Daemon, Now};
 use crate::durability::Ticket;
 use crate::effect::Effects;
-use crate::features::{self, Cx, Gate, Pick, Target, offline, otr_delivery, presence};
+use crate::features::{self, Cx, Gate, Pick, Target, offline, otr_delivery, pep, presence};
 use crate::letter::Letter;
 use crate::outbox::End;
 use crate::registry::{self, Account, SessionId};
@@ -260,6 +260,10 @@ fn place(
 /// Takes `stanza` to where it goes within the account that it is for.
 fn take_in(cx: &mut Cx<'_>, errand: Errand, stanza: Stanza) -> Refused {
     let Some(to) = stanza.to().cloned() else { return Refused::default() };
+    if pep::is_event(&stanza) {
+        pep::deliver(cx, &stanza);
+        return Refused::default();
+    }
     let situation = Situation {
         account: true,
         full: to.is_full(),

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use xmpp::stanza::{IqType, Kind, Stanza};
 
+use crate::features::pep;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Letter {
@@ -25,7 +27,8 @@ impl Letter {
     #[must_use]
     pub fn of(stanza: Stanza, at: u64) -> Option<Arc<Self>> {
         let matters = match stanza.kind() {
-            Kind::Message => !stanza.is_error(),
+            // News go to each session by itself.
+            Kind::Message => !stanza.is_error() && !pep::is_event(&stanza),
             Kind::Iq => matches!(stanza.iq_type(), Some(IqType::Get | IqType::Set)),
             Kind::Presence => false,
         };

@@ -221,6 +221,10 @@ pub const PEP_GROUPS_MAX: usize = 32;
 /// answers fit the outbox.
 pub const PEP_ANSWER_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 4;
 
+/// Bytes of an event that always goes out. A larger one, which must be a picture or a page, is not
+/// sent to a client whose outbox it would fill by more than half.
+pub const PEP_SMALL_EVENT_BYTES: usize = 8 * 1024;
+
 /// Changes of a roster remembered (RFC 6121 §2.6.3). A client that was away for longer gets the
 /// whole roster, which is then the shorter answer anyway.
 pub const ROSTER_CHANGES_KEPT: usize = 64;

@@ -145,6 +145,13 @@ impl Outbox {
         self.lock().sent.get_or_insert_default();
     }
 
+    /// Do `bytes` more leave half of the queue free? For what is dropped rather than end the
+    /// session of a client that is slow.
+    #[must_use]
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.lock().bytes + bytes <= OUTBOX_BYTES_MAX / 2
+    }
+
     /// Tells the session task to end the stream.
     pub fn end(&self, end: End) {
         let mut queues = self.lock();

@@ -109,6 +109,8 @@ namespaces! {
     CHAT_STATES = "http://jabber.org/protocol/chatstates";
     /// Software version: XEP-0092.
     VERSION = "jabber:iq:version";
+    /// Stanza headers: XEP-0131.
+    SHIM = "http://jabber.org/protocol/shim";
     /// Entity capabilities: XEP-0115.
     CAPS = "http://jabber.org/protocol/caps";
     /// Direct invitations to rooms and, in older clients, conferences: XEP-0249.

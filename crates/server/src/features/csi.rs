@@ -1,8 +1,8 @@
 //! XEP-0352: Client State Indication.
 //!
 //! While nobody looks at a client, what can wait for it does, so that a phone's radio sleeps.
-//! Spec: §3.2 what may wait, §4.1 feature, §4.2 states, §5.1 order. Presence and chat states
-//! wait, of each subject the last; everything else goes out at once, and takes along what
+//! Spec: §3.2 what may wait, §4.1 feature, §4.2 states, §5.1 order. Presence, chat states
+//! and news of what somebody published wait, of each subject the last; everything else goes out at once, and takes along what
 //! waits, so that nothing is overtaken.
 //!
 //! State: [`Waiting`], in the outbox of an inactive client; a session begins active (§5), unless
@@ -18,7 +18,7 @@ use xmpp::jid::Jid;
 use xmpp::ns;
 use xmpp::stanza::{Kind, MessageType, PresenceType, Stanza};
 
-use super::{Cx, Feature, Inline, Spec};
+use super::{Cx, Feature, Inline, Spec, pep};
 use crate::daemon::Daemon;
 use crate::limits::{WAITING_BYTES_MAX, WAITING_STANZAS_MAX};
 use crate::registry::SessionId;
@@ -67,6 +67,13 @@ pub enum Subject {
         /// With whom.
         to: Jid,
     },
+    /// What somebody has published (XEP-0163).
+    News {
+        /// Whose it is.
+        from: Jid,
+        /// The node, and the item if it is one.
+        about: String,
+    },
 }
 
 /// What `stanza` is about, if it may wait.
@@ -83,6 +90,9 @@ pub fn subject_of(stanza: &Stanza) -> Option<Subject> {
         },
         Kind::Message if is_chat_state(stanza) => {
             Some(Subject::ChatState { from: from.clone(), to: stanza.to()?.clone() })
+        }
+        Kind::Message if pep::is_event(stanza) => {
+            Some(Subject::News { from: from.clone(), about: pep::about(stanza)? })
         }
         Kind::Message | Kind::Iq => None,
     }

@@ -13,7 +13,7 @@ use xmpp::stanza::Stanza;
 use super::access::Affiliation;
 use super::book::{Head, Nodes, Subscriber};
 use super::request::{Asker, check, node_of};
-use super::{answer, errors};
+use super::{answer, errors, notify};
 use crate::effect::Handled;
 use crate::features::Cx;
 use crate::limits::PEP_LIST_MAX;
@@ -59,7 +59,7 @@ pub(super) fn subscribe(
     asker: &Asker,
     iq: &Stanza,
     operation: &Element,
-) -> Result<Element, StanzaError> {
+) -> Handled {
     let name = node_of(operation)?;
     // §6.1.3.1
     let invalid = || errors::with(StanzaCondition::BadRequest, "invalid-jid");
@@ -83,7 +83,11 @@ pub(super) fn subscribe(
     change(cx, name, |head| {
         head.subscribers.insert(own.as_str().to_owned(), subscriber);
     })?;
-    Ok(answer(subscription(Some(name), jid.as_str(), Some(&subid))))
+    let answer = answer(subscription(Some(name), jid.as_str(), Some(&subid)));
+    cx.reply(iq, Some(answer));
+    // §6.1.7: after it.
+    notify::welcome(cx, name, (&jid, &subid));
+    Ok(())
 }
 
 /// §6.2

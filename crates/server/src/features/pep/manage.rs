@@ -10,6 +10,8 @@ use xmpp::stanza::Stanza;
 use super::book::Nodes;
 use super::config::Config;
 use super::form::{self, Submitted};
+use super::lists::drop_strangers;
+use super::notify::{self, News};
 use super::request::node_of;
 use super::{Change, answer, errors};
 use crate::effect::Handled;
@@ -78,6 +80,9 @@ pub(super) fn configure(cx: &mut Cx<'_>, operation: &Element) -> Handled {
     }
     let now = cx.now.unix;
     nodes.change(&mut cx.effects.writes, name, now, |head| head.config = config);
+    let head = nodes.find(name)?.head.clone();
+    drop_strangers(cx, name)?;
+    notify::tell(cx, name, &head, &News::Configured);
     on_published(cx, name, &Change::Configured);
     Ok(())
 }
@@ -86,8 +91,9 @@ pub(super) fn configure(cx: &mut Cx<'_>, operation: &Element) -> Handled {
 pub(super) fn delete(cx: &mut Cx<'_>, operation: &Element) -> Handled {
     let name = node_of(operation)?;
     let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
-    nodes.find(name)?;
+    let head = nodes.find(name)?.head.clone();
     nodes.delete(&mut cx.effects.writes, name);
+    notify::tell(cx, name, &head, &News::Deleted);
     on_published(cx, name, &Change::Deleted);
     Ok(())
 }
@@ -97,10 +103,12 @@ pub(super) fn purge(cx: &mut Cx<'_>, operation: &Element) -> Handled {
     let name = node_of(operation)?;
     let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
     // §8.5.3.3
-    if !nodes.find(name)?.head.config.persist {
+    let head = nodes.find(name)?.head.clone();
+    if !head.config.persist {
         return Err(errors::unsupported("persistent-items"));
     }
     nodes.purge(&mut cx.effects.writes, name);
+    notify::tell(cx, name, &head, &News::Purged);
     on_published(cx, name, &Change::Purged);
     Ok(())
 }

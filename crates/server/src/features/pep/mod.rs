@@ -6,7 +6,7 @@
 //! XEP-0223 are ways to configure a node.
 //!
 //! By chapter: `config` and `access` decide, `book` holds the nodes and writes them, `publish`,
-//! `retrieve`, `manage`, `lists` and `disco` answer requests.
+//! `retrieve`, `manage`, `lists` and `disco` answer requests, `notify` tells of news.
 //!
 //! For other features: [`latest`], [`items`], [`publish_item`], [`retract_item`] and [`delete_node`]
 //! work under the account's lock as a client of the owner's would; the hook `Feature::published`
@@ -15,7 +15,7 @@
 //! that two nodes can be kept alike without an echo.
 //!
 //! State: `book::Nodes`, one per account, a copy of what the store has. Invariants: only the owner
-//! publishes and configures; nobody reads what the access model does not give; a result is said
+//! publishes and configures; nobody reads or hears what the access model does not give; a result is said
 //! only once the change is durable; everything has a limit.
 
 use xmpp::element::Element;
@@ -33,6 +33,7 @@ mod errors;
 mod form;
 mod lists;
 mod manage;
+mod notify;
 mod publish;
 mod request;
 mod retrieve;
@@ -43,6 +44,8 @@ mod tests;
 pub use access::Access;
 pub use config::{Config, SendLast};
 pub use disco::{about_node, nodes_for};
+pub use notify::{about, deliver, is_event};
+pub(in crate::features) use notify::{greet, probed};
 pub use publish::{delete_node, publish_item, retract_item};
 use request::Asker;
 pub use retrieve::{items, latest};
@@ -67,6 +70,7 @@ pub const FEATURE: Feature = Feature {
         route(IqType::Get, Target::Contact, ns::PUBSUB_OWNER, owner_get),
         route(IqType::Set, Target::Contact, ns::PUBSUB_OWNER, owner_set),
     ],
+    interested: Some(notify::interested),
     removed: Some(removed),
     ..Feature::new("pep", Spec::Xep { number: 163, version: "1.2.2" })
 };
@@ -133,7 +137,7 @@ fn set(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
     let operation = operation(iq).ok_or_else(errors::bad)?;
     let asker = Asker::of(cx, iq);
     let answer = match (operation.name(), &asker) {
-        ("subscribe", _) => Some(lists::subscribe(cx, &asker, iq, operation)?),
+        ("subscribe", _) => return lists::subscribe(cx, &asker, iq, operation),
         ("unsubscribe", _) => lists::unsubscribe(cx, &asker, operation)?,
         ("options", _) => return Err(errors::unsupported("subscription-options")),
         ("publish", Asker::Owner) => Some(publish::publish(cx, iq, operation)?),

@@ -11,6 +11,7 @@ use xmpp::stanza::Stanza;
 use super::book::{self, Entry, Nodes};
 use super::config::Config;
 use super::form::{self, Field, Submitted};
+use super::notify::{self, News};
 use super::request::{checked, node_of};
 use super::{Change, Item, answer, errors};
 use crate::effect::Handled;
@@ -35,6 +36,7 @@ pub(super) fn publish(
     };
     let config = preconditions(cx, name, &options)?;
     put(cx, name, &config, &items)?;
+    tell(cx, name, &News::Published(&items))?;
     let mut publish = Element::new("publish", ns::PUBSUB).with_attr("node", name);
     for item in &items {
         publish.push(Element::new("item", ns::PUBSUB).with_attr("id", item.id.as_str()));
@@ -104,8 +106,17 @@ fn preconditions(cx: &mut Cx<'_>, name: &str, options: &[Field]) -> Result<Confi
     }
 }
 
+/// What publishing came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Put {
+    /// Something is new.
+    News,
+    /// It was there already, as the newest.
+    Again,
+}
+
 /// Puts `items` into the node `name`, made with `config` if it is not there.
-fn put(cx: &mut Cx<'_>, name: &str, config: &Config, items: &[Item]) -> Handled {
+fn put(cx: &mut Cx<'_>, name: &str, config: &Config, items: &[Item]) -> Result<Put, StanzaError> {
     let entry = |item: &Item| Entry { id: item.id.clone(), xml: item.payload.to_xml("") };
     let entries: Vec<Entry> = items.iter().map(entry).collect();
     if entries.iter().any(|entry| entry.xml.len() > PEP_ITEM_BYTES_MAX) {
@@ -115,10 +126,19 @@ fn put(cx: &mut Cx<'_>, name: &str, config: &Config, items: &[Item]) -> Handled 
     }
     if is_newest(cx, name, &entries)? {
         // Devices publish at each log-in what they published before; it costs the card nothing.
-        return Ok(());
+        return Ok(Put::Again);
     }
     let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
-    nodes.publish(&mut cx.effects.writes, name, config, (&entries, cx.now.unix))
+    nodes.publish(&mut cx.effects.writes, name, config, (&entries, cx.now.unix))?;
+    Ok(Put::News)
+}
+
+/// Tells the news of the node `name`, which is there.
+fn tell(cx: &mut Cx<'_>, name: &str, news: &News<'_>) -> Handled {
+    let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
+    let head = nodes.find(name)?.head.clone();
+    notify::tell(cx, name, &head, news);
+    Ok(())
 }
 
 /// Is that just what was published last?
@@ -162,8 +182,17 @@ pub(super) fn retract(
     if ids.iter().any(|id| node.place_of(id).is_none()) {
         return Err(errors::not_found());
     }
+    // §7.2.2.1: if the client says so, or says nothing and the node does.
+    let notify = match operation.attr("notify") {
+        Some("1" | "true") => true,
+        Some(_) => false,
+        None => node.head.config.notify_retract,
+    };
     for id in &ids {
         nodes.retract(&mut cx.effects.writes, name, id);
+    }
+    if notify {
+        tell(cx, name, &News::Retracted(&ids))?;
     }
     on_published(cx, name, &Change::Retracted(&ids));
     Ok(None)
@@ -181,7 +210,11 @@ pub fn publish_item(
     config: &Config,
 ) -> Handled {
     let item = Item { id: checked(id)?.to_owned(), at: cx.now.unix, payload };
-    put(cx, checked(name)?, config, std::slice::from_ref(&item))
+    let items = std::slice::from_ref(&item);
+    match put(cx, checked(name)?, config, items)? {
+        Put::News => tell(cx, name, &News::Published(items)),
+        Put::Again => Ok(()),
+    }
 }
 
 /// Removes the item `id` of the account's node `name`; that it is not there is no error.
@@ -190,8 +223,10 @@ pub fn publish_item(
 /// If the store cannot be read.
 pub fn retract_item(cx: &mut Cx<'_>, name: &str, id: &str) -> Handled {
     let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
-    nodes.retract(&mut cx.effects.writes, name, id);
-    Ok(())
+    if !nodes.retract(&mut cx.effects.writes, name, id) {
+        return Ok(());
+    }
+    tell(cx, name, &News::Retracted(&[id.to_owned()]))
 }
 
 /// Deletes the account's node `name` with its items; that it is not there is no error.
@@ -200,6 +235,9 @@ pub fn retract_item(cx: &mut Cx<'_>, name: &str, id: &str) -> Handled {
 /// If the store cannot be read.
 pub fn delete_node(cx: &mut Cx<'_>, name: &str) -> Handled {
     let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
+    let Some(node) = nodes.get(name) else { return Ok(()) };
+    let head = node.head.clone();
     nodes.delete(&mut cx.effects.writes, name);
+    notify::tell(cx, name, &head, &News::Deleted);
     Ok(())
 }

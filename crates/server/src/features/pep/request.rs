@@ -9,8 +9,9 @@ use xmpp::jid::Jid;
 use xmpp::stanza::Stanza;
 
 use super::access::{self, Standing};
-use super::book::Nodes;
+use super::book::{Head, Nodes};
 use super::errors;
+use crate::effect::Handled;
 use crate::features::Cx;
 use crate::features::roster::Roster;
 use crate::limits::PEP_NAME_BYTES_MAX;
@@ -54,18 +55,26 @@ pub(super) fn checked(name: &str) -> Result<&str, StanzaError> {
 ///
 /// # Errors
 /// `item-not-found` if there is no such node; why not, if the asker may not.
-pub(super) fn check(cx: &mut Cx<'_>, asker: &Asker, name: &str) -> Result<(), StanzaError> {
+pub(super) fn check(cx: &mut Cx<'_>, asker: &Asker, name: &str) -> Handled {
     let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
-    let head = &nodes.find(name)?.head;
+    let head = nodes.find(name)?.head.clone();
+    may_read(cx, asker, &head)
+}
+
+/// May `asker` read the node of which `head` is stored?
+///
+/// # Errors
+/// Why not.
+pub(super) fn may_read(cx: &mut Cx<'_>, asker: &Asker, head: &Head) -> Handled {
     let access = head.config.access;
     let standing = match asker {
         Asker::Owner => Standing::Owner,
         Asker::Other(jid) => {
             let affiliation = head.affiliations.get(jid.bare_str()).copied();
-            let (bare, groups) = (jid.to_bare(), head.config.groups.clone());
+            let (bare, groups) = (jid.to_bare(), &head.config.groups);
             let roster = Roster::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
             let sees_presence = roster.is_seen_by(&bare);
-            Standing::Other { affiliation, sees_presence, in_group: roster.is_in(&bare, &groups) }
+            Standing::Other { affiliation, sees_presence, in_group: roster.is_in(&bare, groups) }
         }
     };
     access::may_read(access, standing).map_err(StanzaError::from)

@@ -377,3 +377,50 @@ fn the_same_again_writes_nothing() {
         assert_eq!(ids, ["2", "1"], "it is the newest again");
     });
 }
+
+/// A client that does not read loses pictures of its contacts, but not its session.
+#[test]
+fn large_events_do_not_fill_an_outbox() {
+    let home = Home::new();
+    let pc = home.bind("ann@home.example/pc");
+    home.says(pc, "<presence/>");
+    let event = |bytes: usize| {
+        stanza(&format!(
+            "<message type='headline' from='bob@home.example' to='ann@home.example'>\
+             <event xmlns='{}'><items node='n'><item id='1'><a xmlns='u'>{}</a></item></items>\
+             </event><headers xmlns='{}'><header name='SubID'>1</header></headers></message>",
+            ns::PUBSUB_EVENT,
+            "x".repeat(bytes),
+            ns::SHIM
+        ))
+    };
+    let (small, large) = (event(PEP_SMALL_EVENT_BYTES / 2), event(PEP_ITEM_BYTES_MAX));
+    home.with(&ann(), None, |cx| {
+        let given = |cx: &mut Cx<'_>, event: &Stanza| {
+            deliver(cx, event);
+            std::mem::take(&mut cx.effects.own).len()
+        };
+        assert_eq!([given(cx, &small), given(cx, &large)], [1, 1]);
+        let fill = Stanza::message(xmpp::stanza::MessageType::Chat, None)
+            .with_child(Element::new("a", "u").with_text("x".repeat(OUTBOX_BYTES_MAX / 2)));
+        let outbox = &cx.account.session(pc).unwrap().outbox;
+        assert!(outbox.push(crate::wire::Wire::of(fill)));
+        assert_eq!([given(cx, &small), given(cx, &large)], [1, 0]);
+    });
+}
+
+/// Only what a server says for an account is an event: clients speak from full addresses.
+#[test]
+fn events() {
+    let message = |ty: &str, from: &str, child: &str| {
+        let xml =
+            format!("<message type='{ty}' from='{from}' to='ann@home.example'>{child}</message>");
+        is_event(&stanza(&xml))
+    };
+    let event = format!("<event xmlns='{}'><items node='n'/></event>", ns::PUBSUB_EVENT);
+    assert!(message("headline", "bob@home.example", &event));
+    assert!(!message("headline", "bob@home.example/pc", &event));
+    assert!(!message("headline", "home.example", &event));
+    assert!(!message("chat", "bob@home.example", &event));
+    assert!(!message("headline", "bob@home.example", "<body>x</body>"));
+}

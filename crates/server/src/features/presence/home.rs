@@ -21,7 +21,7 @@ use xmpp::stanza::{IqType, Kind, PresenceType, Stanza};
 use crate::daemon::{Daemon, Now};
 use crate::effect::Effects;
 use crate::features::{
-    Cx, Dispatch, Target, on_answer, on_closed, on_removed, presence, subscription,
+    Cx, Dispatch, Target, on_answer, on_closed, on_removed, pep, presence, subscription,
 };
 use crate::outbox::Outbox;
 use crate::protection::Protection;
@@ -197,6 +197,7 @@ impl Home {
                 let mut cx = Cx::new(&self.daemon, Now::read(), &mut account, None);
                 match stanza.kind() {
                     Kind::Presence => presence::inbound(&mut cx, &stanza),
+                    Kind::Message if pep::is_event(&stanza) => pep::deliver(&mut cx, &stanza),
                     Kind::Iq if matches!(stanza.iq_type(), Some(IqType::Get | IqType::Set)) => {
                         cx.daemon.dispatch.run(&mut cx, Target::Contact, &stanza);
                     }

@@ -19,7 +19,7 @@ use xmpp::stanza::{PresenceType, Stanza};
 
 use super::roster::Roster;
 use super::subscription::state::Half;
-use super::{Cx, Feature, Spec, blocking, on_available, on_presence, subscription};
+use super::{Cx, Feature, Spec, blocking, on_available, on_presence, pep, subscription};
 use crate::effect::Handled;
 use crate::registry::SessionId;
 
@@ -270,11 +270,18 @@ fn deliver(cx: &mut Cx<'_>, stanza: &Stanza) {
 
 /// §4.3.2: somebody asks for the account's presence.
 pub fn inbound_probe(cx: &mut Cx<'_>, stanza: &Stanza) {
+    if pep::probed(cx, stanza) {
+        return;
+    }
     let Some(asker) = stanza.from().cloned() else { return };
     // Unreadable: no answer, since a wrong one would end a subscription.
     let Ok(roster) = Roster::of(cx.daemon, &cx.account.jid, &mut cx.account.slots) else { return };
     let allowed = roster.is_seen_by(&asker.to_bare());
     cx.effects.routed.extend(probe::answers(cx.account, stanza, &asker, allowed));
+    // Not one of its sessions: it was just allowed to, or another server asks (XEP-0163 §4.3.4).
+    if allowed && !asker.is_full() {
+        pep::greet(cx, &asker);
+    }
 }
 
 /// `contact` may see the account no longer: for it, every available session goes (§3.2.2).
