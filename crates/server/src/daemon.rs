@@ -17,6 +17,7 @@ use crate::component::Components;
 use crate::counters::Counters;
 use crate::durability::Durability;
 use crate::features::Dispatch;
+use crate::features::archive::keeping::Keeping;
 use crate::protection::Protection;
 use crate::registry::{Registry, SessionId};
 use crate::settle::Settle;
@@ -27,6 +28,8 @@ use crate::tls::Tls;
 pub struct Now {
     /// Seconds since 1970.
     pub unix: u64,
+    /// Microseconds since 1970.
+    pub micros: u64,
     /// For measuring spans.
     pub monotonic: Instant,
 }
@@ -36,7 +39,8 @@ impl Now {
     #[must_use]
     pub fn read() -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Self { unix: unix.as_secs(), monotonic: Instant::now() }
+        let micros = u64::try_from(unix.as_micros()).unwrap_or(u64::MAX);
+        Self { unix: unix.as_secs(), micros, monotonic: Instant::now() }
     }
 }
 
@@ -64,6 +68,8 @@ pub struct Daemon {
     pub dispatch: Dispatch,
     /// What waits for the disk before it may be routed.
     pub settle: Settle,
+    /// How long messages are archived.
+    pub keeping: Keeping,
     /// What happened since the start.
     pub counters: Counters,
     /// Turns `true` once, when the daemon stops.

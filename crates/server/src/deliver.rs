@@ -17,7 +17,7 @@ use xmpp::stanza::{IqType, Kind, MessageType, PresenceType, Stanza};
 
 use crate::daemon::{Daemon, Now};
 use crate::durability::Ticket;
-use crate::effect::Effects;
+use crate::effect::{Effects, Handled};
 use crate::features::{self, Cx, Gate, Pick, Target, offline, otr_delivery, pep, presence};
 use crate::letter::Letter;
 use crate::outbox::End;
@@ -246,6 +246,7 @@ fn place(
     list: &mut VecDeque<Stanza>,
 ) -> (Ticket, Refused) {
     let mut cx = Cx::new(daemon, errand.now, account, None);
+    cx.again = errand.again;
     let refused = match features::on_incoming(&mut cx, &mut stanza) {
         Gate::Open => take_in(&mut cx, errand, stanza),
         Gate::Closed => {
@@ -285,8 +286,10 @@ fn take_in(cx: &mut Cx<'_>, errand: Errand, stanza: Stanza) -> Refused {
         Route::Account => cx.daemon.dispatch.run(cx, Target::Contact, &stanza),
         Route::Presence => presence::inbound(cx, &stanza),
         Route::Offline => {
-            announce(cx, errand, &stanza, &|_| false);
-            keep(cx, &stanza);
+            let mut stanza = stanza;
+            if let Err(error) = take_for_later(cx, errand, &mut stanza) {
+                cx.refuse(&stanza, &error);
+            }
         }
         Route::Resource => {
             let wanted = to.resource();
@@ -301,10 +304,26 @@ fn take_in(cx: &mut Cx<'_>, errand: Errand, stanza: Stanza) -> Refused {
     Refused::default()
 }
 
+/// Keeps a message for a person who is away.
+fn take_for_later(cx: &mut Cx<'_>, errand: Errand, message: &mut Stanza) -> Handled {
+    // What finds no place is refused before anybody has heard of it.
+    let place = offline::place(cx, message)?;
+    accept(cx, errand, message)?;
+    announce(cx, errand, message, &|_| false);
+    if let Some(place) = place {
+        offline::put(cx, message, place);
+    }
+    Ok(())
+}
+
 /// Writes `stanza` once and queues it for the sessions that `pick` chooses; if there is none, a
 /// message is kept. Gives back the sessions whose clients do not read any more, and the stanza if
 /// nobody else took it.
-fn send_to(cx: &mut Cx<'_>, errand: Errand, stanza: Stanza, pick: &Pick<'_>) -> Refused {
+fn send_to(cx: &mut Cx<'_>, errand: Errand, mut stanza: Stanza, pick: &Pick<'_>) -> Refused {
+    if let Err(error) = accept(cx, errand, &mut stanza) {
+        cx.refuse(&stanza, &error);
+        return Refused::default();
+    }
     announce(cx, errand, &stanza, pick);
     let wire = Wire::at(stanza, cx.now.unix);
     let mut late = None;
@@ -345,6 +364,14 @@ fn stamped(cx: &Cx<'_>, wire: &Wire, stanza: &Stanza) -> Wire {
     wire.reworded(&offline::delayed(&cx.account.jid, stanza, cx.now.unix))
 }
 
+/// Lets the features have their say on a message that came to stay.
+fn accept(cx: &mut Cx<'_>, errand: Errand, stanza: &mut Stanza) -> Handled {
+    if stanza.kind() == Kind::Message && !errand.again {
+        features::on_accepted(cx, stanza)?;
+    }
+    Ok(())
+}
+
 /// Lets the features know to whom `stanza` goes.
 fn announce(cx: &mut Cx<'_>, errand: Errand, stanza: &Stanza, pick: &Pick<'_>) {
     if stanza.kind() == Kind::Message && !errand.again {
@@ -371,6 +398,11 @@ pub fn carry_out(
     let ticket = daemon.durability.commit(effects.writes);
     let until = if ticket == 0 { floor } else { ticket };
     list.extend(effects.at_once);
+    for (id, wire) in effects.told {
+        if let Some(session) = account.session(id) {
+            session.outbox.push_settled(until, wire);
+        }
+    }
     for (id, stanza) in effects.own {
         let Some(session) = account.session(id) else { continue };
         let instead = (ticket != 0).then(|| failure_of(&stanza)).flatten();

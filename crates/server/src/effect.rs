@@ -10,12 +10,16 @@ use xmpp::error::{StanzaError, StreamError};
 use xmpp::stanza::Stanza;
 
 use crate::registry::SessionId;
+use crate::wire::Wire;
 
 /// The effects of one handler.
 #[derive(Debug, Default)]
 pub struct Effects {
     /// Writes, as one atomic batch.
     pub writes: Batch,
+    /// Words for sessions of this account that are of no use to any other, said before `own` and
+    /// whether or not the writes succeed.
+    pub told: Vec<(SessionId, Wire)>,
     /// Stanzas for sessions of this account, said once the writes are durable.
     pub own: Vec<(SessionId, Stanza)>,
     /// Stanzas for anybody (their `to` decides), routed once the writes are durable.

@@ -225,6 +225,38 @@ pub const PEP_ANSWER_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 4;
 /// sent to a client whose outbox it would fill by more than half.
 pub const PEP_SMALL_EVENT_BYTES: usize = 8 * 1024;
 
+/// Bytes of a message as it is archived. Larger ones are delivered but not archived, since they
+/// could not be handed out again: half an outbox must hold one with what is around it.
+pub const ARCHIVE_MESSAGE_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 8 * 3;
+
+/// Archived messages in one answer. Clients ask for 20 to 100; whoever wants more gets this many,
+/// and asks for the next.
+pub const ARCHIVE_PAGE_MAX: usize = 100;
+
+/// Bytes of one such answer, so that what others write fits into the outbox beside it.
+pub const ARCHIVE_PAGE_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 4;
+
+/// Archived messages that are counted; of more it is not said how many they are. Takes about half
+/// a millisecond.
+pub const ARCHIVE_COUNT_MAX: usize = 1_000;
+
+/// Messages of a conversation that are looked at for those with one device. Takes a few
+/// milliseconds; it matters only to who asks for a device instead of a person.
+pub const ARCHIVE_EXAMINED_MAX: usize = 5_000;
+
+/// Bytes of a client's name for a query, which comes back with every result.
+pub const ARCHIVE_QUERYID_BYTES_MAX: usize = 256;
+
+/// Messages that a query may name: as many as an answer has.
+pub const ARCHIVE_IDS_MAX: usize = ARCHIVE_PAGE_MAX;
+
+/// Archived messages that are removed in one go: commits of others wait meanwhile, on a slow card
+/// for a fraction of a second.
+pub const ARCHIVE_PURGE_ROWS: usize = 128;
+
+/// Addresses on each list of a person's archive preferences.
+pub const ARCHIVE_PREFS_MAX: usize = 200;
+
 /// Changes of a roster remembered (RFC 6121 §2.6.3). A client that was away for longer gets the
 /// whole roster, which is then the shorter answer anyway.
 pub const ROSTER_CHANGES_KEPT: usize = 64;
@@ -338,6 +370,8 @@ pub const REMOVAL_WAIT_MAX: Duration = Duration::from_secs(5);
 
 const _: () = assert!(WAITING_STANZAS_MAX <= OUTBOX_STANZAS_MAX / 2);
 const _: () = assert!(WAITING_BYTES_MAX < OUTBOX_BYTES_MAX);
+const _: () = assert!(ARCHIVE_PAGE_MAX < OUTBOX_STANZAS_MAX / 2);
+const _: () = assert!(ARCHIVE_MESSAGE_BYTES_MAX < OUTBOX_BYTES_MAX / 2);
 const _: () = assert!(VCARD_BYTES_MAX < OUTBOX_BYTES_MAX / 2);
 const _: () = assert!(PEP_ITEM_BYTES_MAX < PEP_ANSWER_BYTES_MAX);
 const _: () = assert!(ParserLimits::STRANGER.stanza_bytes < OUTBOX_BYTES_MAX);

@@ -73,6 +73,15 @@ struct Queues {
     component: bool,
 }
 
+/// What still fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Stanzas.
+    pub stanzas: usize,
+    /// Bytes of XML.
+    pub bytes: usize,
+}
+
 /// Why the daemon ends a session.
 #[derive(Clone, Debug)]
 pub enum End {
@@ -221,6 +230,12 @@ impl Outbox {
         self.wake.notified().await;
     }
 
+    /// How much can be queued before the client is lost.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        self.lock().room()
+    }
+
     /// Has the client stopped reading for so long that the queue ran over?
     #[must_use]
     pub fn overflowed(&self) -> bool {
@@ -335,19 +350,24 @@ impl Queues {
         if self.closed || matches!(self.end, Some(End::Overflowed)) {
             return false;
         }
-        let (stanzas_max, bytes_max, sent) = match &self.sent {
-            Some(sent) => (MANAGED_STANZAS_MAX, MANAGED_BYTES_MAX, sent.len()),
-            None if self.component => (COMPONENT_STANZAS_MAX, COMPONENT_BYTES_MAX, 0),
-            None => (OUTBOX_STANZAS_MAX, OUTBOX_BYTES_MAX, 0),
-        };
-        let waiting = self.waiting.as_ref().map_or(0, |waiting| waiting.len());
-        let stanzas = self.ready.len() + self.held.len() + waiting + sent;
-        if stanzas >= stanzas_max || self.bytes + wire.xml.len() > bytes_max {
+        let room = self.room();
+        if room.stanzas == 0 || wire.xml.len() > room.bytes {
             self.end.get_or_insert(End::Overflowed);
             return false;
         }
         self.bytes += wire.xml.len();
         true
+    }
+
+    fn room(&self) -> Room {
+        let (stanzas, bytes, sent) = match &self.sent {
+            Some(sent) => (MANAGED_STANZAS_MAX, MANAGED_BYTES_MAX, sent.len()),
+            None if self.component => (COMPONENT_STANZAS_MAX, COMPONENT_BYTES_MAX, 0),
+            None => (OUTBOX_STANZAS_MAX, OUTBOX_BYTES_MAX, 0),
+        };
+        let waiting = self.waiting.as_ref().map_or(0, |waiting| waiting.len());
+        let used = self.ready.len() + self.held.len() + waiting + sent;
+        Room { stanzas: stanzas.saturating_sub(used), bytes: bytes.saturating_sub(self.bytes) }
     }
 
     /// Begins a resumed stream. `false` if that must wait.

@@ -6,7 +6,7 @@
 use store::Schema;
 
 use crate::features::{
-    blocking, last, offline, pep, private_xml, roster, subscription, vcard_temp,
+    archive, blocking, last, offline, pep, private_xml, roster, subscription, vcard_temp,
 };
 use crate::{accounts, admin, auth, protection, settings};
 
@@ -21,6 +21,7 @@ const OWNERS: &[&[&str]] = &[
     auth::TABLES,
     protection::TABLES,
     settings::TABLES,
+    archive::TABLES,
     blocking::TABLES,
     last::TABLES,
     offline::TABLES,

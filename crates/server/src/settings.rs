@@ -9,6 +9,8 @@ use xmpp::jid::BareJid;
 
 use admin_api::tls::is_host_name;
 
+use crate::features::archive::keeping::Keep;
+
 const SETTINGS: Table<String, String> = Table::new("settings");
 
 /// The tables of this module.
@@ -16,6 +18,7 @@ pub const TABLES: &[&str] = &[SETTINGS.name(), SETUP.name()];
 
 const SETUP: Table<String, SetupCode> = Table::new("setup");
 
+const ARCHIVE: &str = "archive";
 const DOMAIN: &str = "domain";
 const EXPORT: &str = "last-export";
 const PROBE: &str = "write-probe";
@@ -26,6 +29,8 @@ const SETUP_CODE: &str = "code";
 pub struct Settings {
     /// The home's domain; `None` until set-up is finished.
     pub domain: Option<String>,
+    /// How long messages are archived.
+    pub keep: Keep,
 }
 
 /// Reads the settings.
@@ -33,7 +38,9 @@ pub struct Settings {
 /// # Errors
 /// [`StoreError`].
 pub fn load(store: &Store) -> Result<Settings, StoreError> {
-    Ok(Settings { domain: store.get(&SETTINGS, DOMAIN)? })
+    let keep = store.get(&SETTINGS, ARCHIVE)?;
+    let keep = keep.and_then(|text| Keep::parse(&text)).unwrap_or(Keep::DEFAULT);
+    Ok(Settings { domain: store.get(&SETTINGS, DOMAIN)?, keep })
 }
 
 /// The set-up code that may still be used.

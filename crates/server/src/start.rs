@@ -18,6 +18,7 @@ use crate::counters::Counters;
 use crate::daemon::{Daemon, Now};
 use crate::durability::Durability;
 use crate::features::Dispatch;
+use crate::features::archive::keeping::Keeping;
 use crate::limits::SHUTDOWN_TIME_MAX;
 use crate::listen::Listeners;
 use crate::protection::Protection;
@@ -56,7 +57,8 @@ pub struct Running {
 /// says which and what to do.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let store = Store::open(&config.server.data_dir, &schema::schema()).map_err(because)?;
-    let domain = settings::load(&store).map_err(because)?.domain;
+    let settings = settings::load(&store).map_err(because)?;
+    let domain = settings.domain;
     let tls = Tls::open(&config, domain.as_deref()).map_err(because)?;
     let daemon = Arc::new(Daemon {
         durability: Durability::new(store.clone()),
@@ -68,6 +70,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         components: Components::open(&config.components).map_err(because)?,
         dispatch: Dispatch::new(),
         settle: Settle::default(),
+        keeping: Keeping::new(settings.keep),
         counters: Counters::default(),
         stopping: watch::Sender::new(false),
         started: Now::read(),

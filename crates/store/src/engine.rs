@@ -64,6 +64,8 @@ pub(crate) fn begin_logging(connection: &Connection) -> rusqlite::Result<()> {
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // What people delete is overwritten, not only forgotten.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)
 }
 
@@ -154,7 +156,7 @@ pub(crate) fn sql_count(table: &str, bounds: &Bounds) -> String {
 
 /// Which way a scan goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub enum Order {
     /// Smallest key first.
     Rising,
     /// Greatest key first.

@@ -62,6 +62,7 @@ mod value;
 mod writer;
 
 pub use batch::Batch;
+pub use engine::Order;
 pub use error::{Blame, OpenError, Part, StoreError};
 pub use key::{AsKey, Key};
 pub use restore::restore;

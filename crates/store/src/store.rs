@@ -113,6 +113,27 @@ impl Store {
         self.rows(table, span, n, Order::Falling)
     }
 
+    /// Hands the rows of `span` to `visit` one after another, in `order`, until it returns `false`,
+    /// as of every commit called before: for rows of which it shows only on the way how many are
+    /// wanted. `visit` must be brief and must not read the store, of whose connections it holds one.
+    ///
+    /// # Errors
+    /// If the file cannot be read or a row does not decode.
+    pub fn walk<K: Key, V: Value>(
+        &self,
+        table: &Table<K, V>,
+        span: &Span<K>,
+        order: Order,
+        mut visit: impl FnMut(K, V) -> bool,
+    ) -> Result<(), StoreError> {
+        let bounds = span.bounds();
+        let columns = Columns::Rows;
+        let scan = Scan { table: self.number(table)?, bounds: &bounds, order, columns };
+        self.inner().scan(&scan, &mut |key_bytes, value_bytes| {
+            Ok(visit(key(table, key_bytes)?, value(table, value_bytes)?))
+        })
+    }
+
     /// The keys of the first `limit` rows of `span` in order, without reading their values.
     ///
     /// # Errors

@@ -151,10 +151,14 @@ namespaces! {
     HASHES = "urn:xmpp:hashes:2";
     /// Last message correction: XEP-0308.
     CORRECT = "urn:xmpp:message-correct:0";
+    /// Data forms, what may be filled in: XEP-0122.
+    DATA_VALIDATE = "http://jabber.org/protocol/xdata-validate";
     /// Message archive: XEP-0313.
     MAM = "urn:xmpp:mam:2";
     /// Message archive, extended queries: XEP-0313.
     MAM_EXTENDED = "urn:xmpp:mam:2#extended";
+    /// Message archive, the field about group chats: XEP-0313.
+    MAM_GROUPCHAT_FIELD = "urn:xmpp:mam:2#groupchat-field";
     /// Chat markers: XEP-0333.
     CHAT_MARKERS = "urn:xmpp:chat-markers:0";
     /// Message processing hints: XEP-0334.

@@ -8,6 +8,7 @@ use super::change::DISPLAY_NAME_CHARS_MAX;
 use super::password::PasswordError;
 use crate::auth::Unchecked;
 use crate::durability::NotDurable;
+use crate::features::archive::purge::PurgeError;
 
 /// Why an account was not changed. `Display` is a sentence for the person.
 #[derive(Debug)]
@@ -81,6 +82,12 @@ impl From<StoreError> for ChangeError {
 
 impl From<NotDurable> for ChangeError {
     fn from(e: NotDurable) -> Self {
+        Self::Store(e.to_string())
+    }
+}
+
+impl From<PurgeError> for ChangeError {
+    fn from(e: PurgeError) -> Self {
         Self::Store(e.to_string())
     }
 }

@@ -17,6 +17,7 @@ use crate::admin::{fingerprints, panel};
 use crate::daemon::{Daemon, Now};
 use crate::deliver;
 use crate::durability::Ticket;
+use crate::features::archive::purge::{self, Whose};
 use crate::features::{self, Cx};
 use crate::limits::REMOVAL_WAIT_MAX;
 use crate::registry::{self, Slots};
@@ -30,10 +31,14 @@ impl Accounts {
     /// # Errors
     /// [`ChangeError`].
     pub async fn remove(&self, daemon: &Arc<Daemon>, jid: &BareJid) -> Result<bool, ChangeError> {
+        if !self.is_over(jid)? {
+            return Ok(false);
+        }
+        // By far the most, so in steps and before others have to wait. Nobody can restore it any more.
+        purge::run(daemon, Whose::Of(jid.as_str()), u64::MAX).await?;
         let _turn = self.turn().await;
-        match self.existing(jid)?.state {
-            State::Deleted { until, .. } if until <= Now::read().unix => {}
-            _ => return Ok(false),
+        if !self.is_over(jid)? {
+            return Ok(false);
         }
         disconnect(daemon, jid, "The account was removed by an administrator.");
         let deadline = Instant::now() + REMOVAL_WAIT_MAX;
@@ -44,6 +49,12 @@ impl Accounts {
         daemon.durability.wait(ticket).await?;
         self.count_hashes()?;
         Ok(true)
+    }
+
+    fn is_over(&self, jid: &BareJid) -> Result<bool, ChangeError> {
+        let now = Now::read().unix;
+        let state = self.existing(jid)?.state;
+        Ok(matches!(state, State::Deleted { until, .. } if until <= now))
     }
 
     fn erase(&self, daemon: &Arc<Daemon>, jid: &BareJid) -> Result<Ticket, ChangeError> {

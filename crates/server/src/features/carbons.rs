@@ -21,7 +21,7 @@ use xmpp::ns;
 use xmpp::stanza::{IqType, Kind, MessageType, Stanza};
 
 use super::otr_delivery::{self, kind};
-use super::{Cx, Feature, Inline, IqRoute, Pick, Spec, Target, csi};
+use super::{Cx, Feature, Inline, IqRoute, Pick, Spec, Target, archive, csi, hints};
 use crate::effect::Handled;
 use crate::limits::COPIED_REMEMBERED_MAX;
 use crate::registry::{Bound, SessionId};
@@ -128,7 +128,12 @@ fn copy(cx: &mut Cx<'_>, message: &Stanza, side: Side, wants: &Pick<'_>) {
         Side::Sent => "sent",
         Side::Received => "received",
     };
-    let forwarded = Element::new("forwarded", ns::FORWARD).with_child(message.element().clone());
+    let mut original = message.element().clone();
+    if side == Side::Sent {
+        // XEP-0313 §3.1: for the account's own devices only; what was heard has it already.
+        archive::name_of(cx).into_iter().for_each(|name| original.push(name));
+    }
+    let forwarded = Element::new("forwarded", ns::FORWARD).with_child(original);
     let mut copy = Element::new("message", ns::CLIENT).with_attr("from", cx.account.jid.as_str());
     if let Some(ty) = message.element().attr("type") {
         copy.set_attr("type", ty);
@@ -148,7 +153,7 @@ fn is_eligible(message: &Stanza, side: Side) -> bool {
     use MessageType as M;
     let has = |name: &str, ns: &str| message.child(name, ns).is_some();
     // §9: either of the two is enough.
-    if has("private", ns::CARBONS) || has("no-copy", ns::HINTS) {
+    if has("private", ns::CARBONS) || hints::has(message, "no-copy") {
         return false;
     }
     // Made by a server these are copies already; from anybody else they are a trick.

@@ -18,6 +18,7 @@ use crate::daemon::{Daemon, Now};
 use crate::effect::{Effects, Handled};
 use crate::registry::{Account, Bound, SessionId};
 
+pub mod archive;
 pub mod blocking;
 pub mod caps;
 pub mod carbons;
@@ -25,6 +26,7 @@ pub mod client_caps;
 pub mod contact;
 pub mod csi;
 pub mod disco;
+pub mod hints;
 pub mod last;
 pub mod moves;
 pub mod offline;
@@ -51,12 +53,15 @@ pub const ALL: &[Feature] = &[
     stanza_ids::FEATURE,
     // Third, so that what is refused is neither copied nor kept.
     otr_policy::FEATURE,
+    // After whatever may refuse a message, before the carbons, which tell its name.
+    archive::FEATURE,
     caps::FEATURE,
     carbons::FEATURE,
     client_caps::FEATURE,
     contact::FEATURE,
     csi::FEATURE,
     disco::FEATURE,
+    hints::FEATURE,
     last::FEATURE,
     offline::FEATURE,
     otr_delivery::FEATURE,
@@ -102,6 +107,9 @@ pub struct Feature {
     pub(crate) outgoing: Option<fn(&mut Cx<'_>, &mut Stanza) -> Handled>,
     /// This comes to the account, before anything is decided about it.
     pub(crate) incoming: Option<fn(&mut Cx<'_>, &mut Stanza) -> Gate>,
+    /// A message to the account will be delivered or kept. An error refuses it, and no later
+    /// feature is asked. Not called again when a client could not take it and it goes elsewhere.
+    pub(crate) accepted: Option<fn(&mut Cx<'_>, &mut Stanza) -> Handled>,
     /// A message goes to the sessions that the function names; to none if it is kept for later.
     /// Not called again when a client could not take it and it goes elsewhere.
     pub(crate) delivered: Option<fn(&mut Cx<'_>, &Stanza, &Pick<'_>)>,
@@ -146,6 +154,7 @@ impl Feature {
             nonza: None,
             outgoing: None,
             incoming: None,
+            accepted: None,
             delivered: None,
             available: None,
             presence: None,
@@ -244,6 +253,10 @@ pub struct Cx<'a> {
     pub account: &'a mut Account,
     /// The account's session that the input came from; `None` = from elsewhere.
     pub session: Option<SessionId>,
+    /// The stanza at hand was on its way to a client before, which went away.
+    pub again: bool,
+    /// The name under which the account has archived the stanza at hand.
+    pub archived: Option<String>,
     /// What is to be done.
     pub effects: Effects,
 }
@@ -257,7 +270,8 @@ impl<'a> Cx<'a> {
         account: &'a mut Account,
         session: Option<SessionId>,
     ) -> Self {
-        Self { daemon, now, account, session, effects: Effects::default() }
+        let effects = Effects::default();
+        Self { daemon, now, account, session, again: false, archived: None, effects }
     }
 
     /// Answers the IQ `request` with `payload`: to the own session it came from, or to whoever
@@ -347,6 +361,14 @@ pub fn on_outgoing(cx: &mut Cx<'_>, stanza: &mut Stanza) -> Handled {
 pub fn on_incoming(cx: &mut Cx<'_>, stanza: &mut Stanza) -> Gate {
     let mut hooks = ALL.iter().filter_map(|f| f.incoming);
     if hooks.all(|hook| hook(cx, stanza) == Gate::Open) { Gate::Open } else { Gate::Closed }
+}
+
+/// Asks every feature's `accepted`.
+///
+/// # Errors
+/// What the sender is to be told instead.
+pub fn on_accepted(cx: &mut Cx<'_>, message: &mut Stanza) -> Handled {
+    ALL.iter().filter_map(|f| f.accepted).try_for_each(|hook| hook(cx, message))
 }
 
 /// Calls every feature's `delivered`.

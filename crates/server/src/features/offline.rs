@@ -17,7 +17,7 @@ use xmpp::jid::BareJid;
 use xmpp::stanza::{MessageType, Stanza};
 use xmpp::{datetime, ns};
 
-use super::{Cx, Feature, Spec};
+use super::{Cx, Feature, Spec, hints};
 use crate::daemon::Daemon;
 use crate::effect::Handled;
 use crate::registry::{Bound, SessionId};
@@ -59,10 +59,31 @@ fn handing(session: &Bound) -> Option<&Handing> {
 /// Keeps `message` for the account, or says what to answer.
 ///
 /// # Errors
-/// `service-unavailable` past the limit, `internal-server-error` if the store cannot be read.
+/// As [`place`].
 pub fn keep(cx: &mut Cx<'_>, message: &Stanza) -> Handled {
+    if let Some(place) = place(cx, message)? {
+        put(cx, message, place);
+    }
+    Ok(())
+}
+
+/// The place of a message in the mailbox.
+#[derive(Clone, Copy, Debug)]
+pub struct Place(u64);
+
+/// Finds a place for `message`; `None` = it is not worth one.
+///
+/// # Errors
+/// `service-unavailable` past the limit or if the sender does not want it kept,
+/// `internal-server-error` if the store cannot be read.
+pub fn place(cx: &Cx<'_>, message: &Stanza) -> Result<Option<Place>, StanzaError> {
     if !is_worth_keeping(message) {
-        return Ok(());
+        return Ok(None);
+    }
+    if !hints::may_keep(message) {
+        // RFC 6121 §8.5.2.2.1: what is not kept is refused.
+        return Err(StanzaError::new(StanzaCondition::ServiceUnavailable)
+            .with_text("This person is away, and the message is not to be kept for them."));
     }
     let owner = cx.account.jid.as_str();
     let kept = cx.daemon.store.count(&OFFLINE, &mailbox(owner)).map_err(unreadable)?;
@@ -72,13 +93,20 @@ pub fn keep(cx: &mut Cx<'_>, message: &Stanza) -> Handled {
             .with_text("This person is away and their mailbox is full. Try again later."));
     }
     let newest = cx.daemon.store.newest(&OFFLINE, &mailbox(owner), 1).map_err(unreadable)?;
-    let key = newest.first().map_or(1, |((_, key), _)| key + 1);
+    Ok(Some(Place(newest.first().map_or(1, |((_, key), _)| key + 1))))
+}
+
+/// Puts `message` where [`place`] has found a place for it.
+pub fn put(cx: &mut Cx<'_>, message: &Stanza, Place(key): Place) {
+    let owner = cx.account.jid.as_str();
     let xml = delayed(&cx.account.jid, message, cx.now.unix).to_xml("");
     cx.effects.writes.put(&OFFLINE, &(owner, key), &Raw(xml.into_bytes()));
     let error = StanzaError::new(StanzaCondition::InternalServerError)
         .with_text("The server could not keep this message.");
-    cx.effects.routed_on_failure.extend(message.error(&error));
-    Ok(())
+    if cx.archived.is_none() {
+        // The archive says it otherwise.
+        cx.effects.routed_on_failure.extend(message.error(&error));
+    }
 }
 
 /// XEP-0160 §3: chat states and the like are of no use later.

@@ -2,8 +2,7 @@
 //!
 //! Guards the names that only the account or its server may give to a message: whoever else
 //! gives one has made it up. Spec: §3 (delete what names oneself as the giver), §5 announcing.
-//! Everything else of the namespace passes, `origin-id` included. The
-//! server gives no names yet.
+//! Everything else of the namespace passes, `origin-id` included. Names are given by the archive.
 //!
 //! State: none. Invariant: a `stanza-id` by an account of this home or by the home itself comes
 //! from the server.
@@ -32,7 +31,10 @@ fn outgoing(cx: &mut Cx<'_>, stanza: &mut Stanza) -> Handled {
 }
 
 fn incoming(cx: &mut Cx<'_>, stanza: &mut Stanza) -> Gate {
-    clean(cx, stanza);
+    // On its second way it has the name that it got here.
+    if !cx.again {
+        clean(cx, stanza);
+    }
     Gate::Open
 }
 

@@ -3,6 +3,7 @@
 //! Invariants: a run that fails or panics is logged and counted, and the next one comes anyway;
 //! two runs of one service never overlap; all stop with the daemon.
 
+mod archive;
 mod certificates;
 mod cleanup;
 pub mod probe;
@@ -28,7 +29,8 @@ pub struct Service {
 pub type Run = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// Every service.
-pub const ALL: &[Service] = &[certificates::SERVICE, cleanup::SERVICE, protection::SERVICE];
+pub const ALL: &[Service] =
+    &[archive::SERVICE, certificates::SERVICE, cleanup::SERVICE, protection::SERVICE];
 
 /// Starts every service.
 pub fn spawn(daemon: &Arc<Daemon>) {

@@ -110,7 +110,7 @@ fn senders_in_order(devices: &[Device], plan: &Plan) {
     }
 }
 
-/// Sessions that always wait: nobody misses or repeats anything, with no archive's help.
+/// Sessions that always wait: nobody misses or repeats anything, without asking the archive.
 async fn resumed_sessions(name: &str, cuts: usize) {
     let plan = Plan { seed: seed(), cuts, messages: cuts / 5 + 10, archive: false, kills: 0 };
     let (devices, world) = play(name, plan).await;

@@ -258,3 +258,40 @@ fn an_unknown_table_is_said_so() {
     assert_eq!(store.commit_blocking(batch), Err(unknown));
     assert_eq!(store.get(&COUNTERS, "n").unwrap(), None);
 }
+
+/// A walk sees what is on the disk and what is on its way there, in both directions, and ends when
+/// it is told to.
+#[test]
+fn walks_see_what_scans_see_and_end_early() {
+    let dir = Scratch::new("walk");
+    let store = Store::open(dir.path(), &SCHEMA).unwrap();
+    for n in 0..20u64 {
+        let mut batch = Batch::new();
+        batch.put(&ARCHIVE, &("ann", n), &Raw(vec![1]));
+        if n % 3 == 0 {
+            batch.delete(&ARCHIVE, &("ann", n / 2));
+        }
+        if n == 10 {
+            store.commit_blocking(batch).unwrap();
+        } else {
+            store.commit(batch, |result| result.unwrap());
+        }
+    }
+    let span = Span::<(String, u64)>::under("ann").after(&("ann", 3u64));
+    let walk = |order, most: usize| {
+        let mut seen = Vec::new();
+        let visit = |(_, n), _| {
+            seen.push(n);
+            seen.len() < most
+        };
+        store.walk(&ARCHIVE, &span, order, visit).unwrap();
+        seen
+    };
+    let all: Vec<u64> = store.keys(&ARCHIVE, &span, 99).unwrap().into_iter().map(|k| k.1).collect();
+    assert!(all.len() > 5);
+    assert_eq!(walk(store::Order::Rising, 99), all);
+    assert_eq!(walk(store::Order::Rising, 5), all[..5]);
+    let mut back = walk(store::Order::Falling, 99);
+    back.reverse();
+    assert_eq!(back, all);
+}

@@ -163,7 +163,7 @@ mod tests {
     }
 
     fn later(now: Now, wait: Duration) -> Now {
-        Now { unix: now.unix + wait.as_secs(), monotonic: now.monotonic + wait }
+        Now { unix: now.unix + wait.as_secs(), monotonic: now.monotonic + wait, ..now }
     }
 
     #[test]

@@ -55,6 +55,9 @@ impl Home {
             components: crate::component::Components::default(),
             dispatch: Dispatch::new(),
             settle: crate::settle::Settle::default(),
+            keeping: crate::features::archive::keeping::Keeping::new(
+                crate::features::archive::keeping::Keep::DEFAULT,
+            ),
             counters: crate::counters::Counters::default(),
             stopping: watch::Sender::new(false),
             started: Now::read(),
@@ -175,6 +178,9 @@ impl Home {
             self.daemon.store.commit_blocking(effects.writes).unwrap();
         }
         let mut heard = self.heard.lock().unwrap();
+        for (id, wire) in effects.told {
+            heard.entry(id).or_default().push(wire.xml.to_string());
+        }
         for (id, stanza) in effects.own {
             heard.entry(id).or_default().push(stanza.element().to_xml(ns::CLIENT));
         }

@@ -68,6 +68,15 @@ pub fn may_see_presence(cx: &mut Cx<'_>, asker: &BareJid) -> bool {
         .is_ok_and(|roster| roster.is_seen_by(asker))
 }
 
+/// Does `cx`'s account have `other` on its roster?
+///
+/// # Errors
+/// `internal-server-error` if the roster cannot be read.
+pub fn is_contact(cx: &mut Cx<'_>, other: &BareJid) -> Result<bool, StanzaError> {
+    let roster = Roster::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
+    Ok(roster.contact(other).is_some())
+}
+
 /// The contacts of `owner`, by address, with those who only wait for an answer.
 ///
 /// # Errors
