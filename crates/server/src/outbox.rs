@@ -288,6 +288,7 @@ impl Outbox {
         drop(queues);
         self.wake.notify_one();
         taken.rouse();
+        taken.forget_nonzas();
         if let Some(sent) = &mut taken.sent {
             sent.forget_asking();
         }
@@ -343,6 +344,20 @@ impl Queues {
         if let Some(mut waiting) = self.waiting.take() {
             self.ready.extend(waiting.take());
         }
+    }
+
+    /// Acknowledgements and the like are the stream's, not the session's: on the next one their
+    /// counts would go backwards (XEP-0198 §4, §5).
+    fn forget_nonzas(&mut self) {
+        let mut bytes = 0;
+        let mut stays = |wire: &Wire| {
+            let stays = wire.role == Role::Stanza;
+            bytes += if stays { 0 } else { wire.xml.len() };
+            stays
+        };
+        self.ready.retain(&mut stays);
+        self.held.retain(|held| stays(&held.wire));
+        self.bytes -= bytes;
     }
 
     /// May `wire` be queued? Past the limits the session is told to end.

@@ -282,3 +282,20 @@ fn presence_does_not_pile_up_for_who_sleeps() {
     assert_eq!(next.acknowledge(7), Some(Ok(vec![])));
     assert_eq!(next.lock().bytes, 0);
 }
+
+/// XEP-0198 §5: the new stream begins with its own count; an older one, that was waiting for the
+/// disk or for its turn, would take it back.
+#[test]
+fn acknowledgements_stay_with_their_stream() {
+    let (_dir, durability, outbox) = managed();
+    let count = |handled| Wire::nonza(&resume::answer(handled));
+    outbox.push(count(1));
+    outbox.push_settled(1, count(2));
+    outbox.push_held(1, wire("<result/>"), None);
+    outbox.push(wire("<message/>"));
+    let next = outbox.hand_over(2).unwrap().unwrap().resume("x");
+    let all = drained(&next, &durability);
+    assert!(all.contains("<message/>") && !all.contains("<a "), "{all}");
+    assert_eq!(next.lock().held.len(), 1);
+    assert_eq!(next.lock().bytes, "<message/><result/>".len());
+}
