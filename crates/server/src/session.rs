@@ -4,8 +4,9 @@
 //! Spec: RFC 6120 §7 (binding), §8.1 (addresses), §10 (processing); RFC 6121 §8.2–8.4; resuming
 //! (XEP-0198) is in `session/resume.rs`.
 //! Invariants: `from` of every stanza is the session's own full JID; stanzas of one session are
-//! handled in the order they came (RFC 6120 §10.1); a reply is held until all that the session
-//! caused before is durable, so a reply acknowledges everything before it.
+//! handled in the order they came (RFC 6120 §10.1); what one stanza causes becomes durable as a
+//! whole, for its sender and for those it is to; a reply is held until all that the session caused
+//! before is durable, so a reply acknowledges everything before it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -131,7 +132,11 @@ impl Session {
     /// The stream error that ends the session.
     pub fn handle(&mut self, now: Now, element: Element) -> Result<(), StreamError> {
         self.outbox.line.begin()?;
+        // A client that is not answered any more finds in its own archive whether others got it.
+        let daemon = Arc::clone(&self.daemon);
+        let together = daemon.store.together();
         let taken = self.take(now, element);
+        drop(together);
         self.outbox.line.caused(self.unsettled);
         taken
     }

@@ -9,6 +9,9 @@
 //!   takes finished commits out of the overlay. So nothing leaves the overlay between the two
 //!   steps, and snapshot and copy together are exactly the state of one moment.
 //!
+//! Commits made while somebody holds a [`crate::Together`] form a knot: the writer takes none of it
+//! before it is let go, and then all of it, so that all become durable or none.
+//!
 //! A read of one key needs no gate: it looks in the overlay first, and what has left the
 //! overlay by then is in every snapshot taken afterwards.
 //!
@@ -61,6 +64,8 @@ impl Catalog {
 /// A commit in the queue.
 pub(crate) struct Waiting {
     pub(crate) ticket: Ticket,
+    /// Commits of the same number are written together.
+    pub(crate) knot: u64,
     pub(crate) bytes: usize,
     /// The changes, or why there are none: refusals stay in line too, so that every caller is
     /// told in the order of the calls and always by the writer thread.
@@ -96,6 +101,11 @@ pub(crate) struct Pending {
     /// No handle is left: nobody can ask for anything any more.
     pub(crate) abandoned: bool,
     last_ticket: Ticket,
+    last_knot: u64,
+    /// How many hold the last knot open.
+    holders: usize,
+    /// Part of the open knot was given up, so the rest is refused with this.
+    spoiled: Option<StoreError>,
 }
 
 pub(crate) struct Inner {
@@ -109,6 +119,13 @@ pub(crate) struct Inner {
     /// Wakes those who wait for the end.
     ended: Condvar,
     backlog: AtomicUsize,
+}
+
+impl Pending {
+    /// Is `waiting` part of a knot that is not let go yet?
+    pub(crate) fn is_held(&self, waiting: &Waiting) -> bool {
+        self.holders > 0 && waiting.knot == self.last_knot
+    }
 }
 
 impl Inner {
@@ -126,6 +143,9 @@ impl Inner {
                 stage: Stage::Open,
                 abandoned: false,
                 last_ticket: 0,
+                last_knot: 0,
+                holders: 0,
+                spoiled: None,
             }),
             work: Condvar::new(),
             ended: Condvar::new(),
@@ -179,6 +199,8 @@ impl Inner {
         let placed = placed.and_then(|(changes, bytes)| {
             if pending.stage != Stage::Open {
                 Err(StoreError::Closed)
+            } else if let Some(error) = &pending.spoiled {
+                Err(error.clone())
             } else if bytes > 0 && self.backlog().saturating_add(bytes) > BACKLOG_BYTES_MAX {
                 Err(StoreError::Overloaded)
             } else {
@@ -195,9 +217,40 @@ impl Inner {
             pending.overlay.enter(ticket, change);
         }
         self.backlog.fetch_add(bytes, Ordering::Relaxed);
-        pending.queue.push_back(Waiting { ticket, bytes, changes, done });
+        let held = pending.holders > 0;
+        if !held {
+            pending.last_knot += 1;
+        }
+        let knot = pending.last_knot;
+        pending.queue.push_back(Waiting { ticket, knot, bytes, changes, done });
         drop(pending);
-        self.work.notify_one();
+        if !held {
+            self.work.notify_one();
+        }
+    }
+
+    /// Opens a knot, or holds on to the open one.
+    pub(crate) fn hold(&self) {
+        let mut pending = self.pending();
+        if pending.holders == 0 {
+            pending.last_knot += 1;
+        }
+        pending.holders += 1;
+    }
+
+    /// Lets go of the knot. The last to do so hands it to the writer.
+    pub(crate) fn let_go(&self) {
+        let mut pending = self.pending();
+        pending.holders = pending.holders.saturating_sub(1);
+        if pending.holders > 0 {
+            return;
+        }
+        pending.spoiled = None;
+        let waits = pending.queue.back().is_some_and(|last| last.knot == pending.last_knot);
+        drop(pending);
+        if waits {
+            self.work.notify_one();
+        }
     }
 
     /// Asks the writer for something beside commits.
@@ -236,11 +289,14 @@ impl Inner {
 
     /// Drops every change that is under way and gives back the commits that waited behind the
     /// failed group: they were decided on what is now lost.
-    pub(crate) fn give_up(&self, failed: &[Waiting]) -> Vec<Waiting> {
+    pub(crate) fn give_up(&self, failed: &[Waiting], error: &StoreError) -> Vec<Waiting> {
         let gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         let mut pending = self.pending();
         pending.overlay.clear();
         let behind: Vec<Waiting> = pending.queue.drain(..).collect();
+        if pending.holders > 0 {
+            pending.spoiled = Some(error.clone());
+        }
         drop(pending);
         drop(gate);
         self.lighten(failed);

@@ -69,6 +69,6 @@ pub use restore::restore;
 pub use salvage::{Salvaged, salvage};
 pub use schema::{Migration, Schema, Upgrade};
 pub use span::{Parts, Span};
-pub use store::Store;
+pub use store::{Store, Together};
 pub use table::Table;
 pub use value::{JsonValue, Raw, Value};

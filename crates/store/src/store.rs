@@ -184,6 +184,15 @@ impl Store {
         self.inner().enqueue(batch, Box::new(done));
     }
 
+    /// Until the guard is dropped, nothing that is committed is written; then all of it becomes
+    /// durable at once, or none of it does. Reads see each commit as ever. For moments in which
+    /// nobody waits for the store: [`Store::commit_blocking`] would wait for ever.
+    #[must_use]
+    pub fn together(&self) -> Together<'_> {
+        self.inner().hold();
+        Together { store: self }
+    }
+
     /// Commits `batch` and returns when it is durable.
     ///
     /// # Errors
@@ -278,6 +287,18 @@ impl Store {
             Ok(out.len() < limit)
         })?;
         Ok(out)
+    }
+}
+
+/// Ties commits together: see [`Store::together`].
+#[derive(Debug)]
+pub struct Together<'a> {
+    store: &'a Store,
+}
+
+impl Drop for Together<'_> {
+    fn drop(&mut self) {
+        self.store.inner().let_go();
     }
 }
 

@@ -97,13 +97,16 @@ impl Writer {
             if upkeep_next && let Some(upkeep) = pending.upkeep.pop_front() {
                 return Work::Upkeep(upkeep);
             }
-            if !pending.queue.is_empty() {
-                return Work::Group(take_group(&mut pending));
+            let group = take_group(&mut pending);
+            if !group.is_empty() {
+                return Work::Group(group);
             }
             if let Some(upkeep) = pending.upkeep.pop_front() {
                 return Work::Upkeep(upkeep);
             }
             match pending.stage {
+                // What is held yet is let go soon.
+                Stage::Closing if !pending.queue.is_empty() => {}
                 Stage::Closing => return Work::Close,
                 Stage::Closed(_) if pending.abandoned => return Work::Leave,
                 Stage::Open | Stage::Closed(_) => {}
@@ -121,7 +124,7 @@ impl Writer {
                 self.fold_if_due();
             }
             Err(error) => {
-                let behind = self.inner.give_up(&group);
+                let behind = self.inner.give_up(&group, &error);
                 tell(group, &Err(error.clone()));
                 tell(behind, &Err(error.clone()));
                 if let (StoreError::Full, Some(open)) = (error, &mut self.open) {
@@ -255,16 +258,23 @@ impl Writer {
     }
 }
 
-/// Takes what waits, up to the limits.
+/// Takes what waits and is not held, up to the limits.
 fn take_group(pending: &mut Pending) -> Vec<Waiting> {
-    let mut bytes = 0;
-    let fits = |waiting: &&Waiting| {
-        bytes += waiting.bytes;
-        bytes <= GROUP_BYTES_MAX
-    };
-    let fitting = pending.queue.iter().take(GROUP_BATCHES_MAX).take_while(fits).count();
-    // A commit that is larger than a group goes alone.
-    pending.queue.drain(..fitting.max(1)).collect()
+    let (mut taken, mut bytes) = (0, 0);
+    for knot in pending.queue.make_contiguous().chunk_by(|a, b| a.knot == b.knot) {
+        bytes += knot.iter().map(|waiting| waiting.bytes).sum::<usize>();
+        let fits = taken + knot.len() <= GROUP_BATCHES_MAX && bytes <= GROUP_BYTES_MAX;
+        // What is larger than a group goes alone.
+        if !(fits || taken == 0) {
+            break;
+        }
+        taken += knot.len();
+    }
+    // Only the last one can be held.
+    while pending.queue.get(taken.wrapping_sub(1)).is_some_and(|last| pending.is_held(last)) {
+        taken -= 1;
+    }
+    pending.queue.drain(..taken).collect()
 }
 
 /// Tells each caller: its own refusal, or how the group went.
@@ -357,6 +367,67 @@ mod tests {
         drop(store);
         let store = Store::open(dir.path(), &SCHEMA).unwrap();
         assert_eq!(store.keys(&NOTES, &Span::all(), 9).unwrap(), [1, 2, 5, 6]);
+    }
+
+    #[test]
+    fn what_is_committed_together_is_written_together_or_not_at_all() {
+        let dir = Scratch::new("together");
+        let store = Store::open(dir.path(), &SCHEMA).unwrap();
+        limit_pages(&store, 40);
+        let results = Arc::new(Mutex::new(Vec::new()));
+        let commit = |n, bytes| {
+            let results = Arc::clone(&results);
+            store.commit(note(n, bytes), move |result| results.lock().unwrap().push(result));
+        };
+        let told = |n: usize| {
+            while results.lock().unwrap().len() < n {
+                std::thread::yield_now();
+            }
+            std::mem::take(&mut *results.lock().unwrap())
+        };
+        let full = Err(StoreError::Full);
+        // Alone, the first would fit.
+        let held = store.together();
+        commit(1, 10);
+        commit(2, 2_000_000);
+        assert_eq!(store.count(&NOTES, &Span::all()).unwrap(), 2, "reads see it");
+        drop(held);
+        assert_eq!(told(2), [full.clone(), full.clone()]);
+        assert_eq!(store.count(&NOTES, &Span::all()).unwrap(), 0);
+
+        // What waits behind a failure goes with it, and so does the rest of its knot.
+        let (go, gate) = sync_channel::<()>(1);
+        store.commit(Batch::new(), move |_| gate.recv().unwrap());
+        commit(3, 2_000_000);
+        let held = store.together();
+        commit(4, 10);
+        go.send(()).unwrap();
+        assert_eq!(told(2), [full.clone(), full.clone()]);
+        let again = store.together();
+        commit(5, 10);
+        drop(held);
+        commit(6, 10);
+        drop(again);
+        assert_eq!(told(2), [full.clone(), full]);
+
+        let held = store.together();
+        commit(7, 10);
+        commit(8, 10);
+        drop(held);
+        assert_eq!(told(2), [Ok(()), Ok(())]);
+        commit(9, 10);
+        assert_eq!(told(1), [Ok(())]);
+        drop(store.together());
+        assert_eq!(store.keys(&NOTES, &Span::all(), 9).unwrap(), [7, 8, 9]);
+        // Closing waits for what is held.
+        let held = store.together();
+        commit(10, 10);
+        std::thread::scope(|scope| {
+            let closing = scope.spawn(|| store.close());
+            drop(held);
+            closing.join().unwrap().unwrap();
+        });
+        assert_eq!(told(1), [Ok(())]);
     }
 
     #[test]
