@@ -324,8 +324,12 @@ fn send_to(cx: &mut Cx<'_>, errand: Errand, mut stanza: Stanza, pick: &Pick<'_>)
         cx.refuse(&stanza, &error);
         return Refused::default();
     }
-    announce(cx, errand, &stanza, pick);
-    let wire = Wire::at(stanza, cx.now.unix);
+    let letter = Letter::of(stanza, cx.now.unix);
+    cx.letter = letter.as_ref().ok().cloned();
+    announce(cx, errand, letter.as_ref().map_or_else(|stanza| stanza, |l| l.stanza()), pick);
+    cx.letter = None;
+    let wire = Wire::bringing(&letter);
+    drop(letter);
     let mut late = None;
     let mut taken = false;
     let mut by = Vec::new();
@@ -511,5 +515,33 @@ mod tests {
         drop(phone);
         assert_eq!(hears(&home, &tablet).matches("words").count(), 1);
         assert_eq!(hears(&home, &tv).matches("words").count(), 0);
+    }
+
+    /// XEP-0280: a device that is there and has a copy gets nothing more when the one that the
+    /// message was to goes away; if it goes away as well, the message goes on.
+    #[tokio::test]
+    async fn whoever_has_a_copy_has_the_message() {
+        let (home, _) = Home::set_up().await;
+        let wants = "<iq xmlns='jabber:client' type='set' id='1'>\
+                     <enable xmlns='urn:xmpp:carbons:2'/></iq>";
+        let there = "<presence xmlns='jabber:client'/>";
+        let message = "<message xmlns='jabber:client' to='ann@home.example/phone' type='chat'>\
+                       <body>words</body></message>";
+        for last in [true, false] {
+            let phone = device(&home, "phone", &[there]);
+            let desk = device(&home, "desk", &[wants, there]);
+            let sender = device(&home, "sender", &[message]);
+            drop((sender, phone));
+            if last {
+                let heard = hears(&home, &desk);
+                assert_eq!(heard.matches("words").count(), 1, "{heard}");
+                assert_eq!(heard.matches("<received").count(), 1, "{heard}");
+            }
+            drop(desk);
+            let next = device(&home, "next", &[there]);
+            let heard = hears(&home, &next);
+            assert_eq!(heard.matches("words").count(), usize::from(!last), "{heard}");
+            assert_eq!(heard.matches("<received").count(), 0, "{heard}");
+        }
     }
 }

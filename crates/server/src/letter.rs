@@ -1,6 +1,7 @@
 //! A stanza that somebody waits for, while it is on its way to one or more clients.
 //!
-//! The sessions that are to bring it share it. Invariant: if all of them end without having
+//! The sessions that are to bring it share it, those that bring a copy of it (XEP-0280) to a device
+//! that would get it otherwise included. Invariant: if all of them end without having
 //! brought it, the last one gets it back from [`Letter::undelivered`], and only that one does: it
 //! is never lost, and never delivered again because one of several sessions ended.
 
@@ -24,15 +25,22 @@ impl Letter {
     /// `stanza`, handed to sessions at the unix time `at`, if anybody waits for it: a message, or
     /// a request that needs an answer (RFC 6120 §8.2.3). Errors, answers and presence are not
     /// worth a second way.
-    #[must_use]
-    pub fn of(stanza: Stanza, at: u64) -> Option<Arc<Self>> {
+    ///
+    /// # Errors
+    /// The stanza, if nobody does.
+    #[allow(clippy::result_large_err, reason = "it goes on its way; boxing it would be the cost")]
+    pub fn of(stanza: Stanza, at: u64) -> Result<Arc<Self>, Stanza> {
         let matters = match stanza.kind() {
             // News go to each session by itself.
             Kind::Message => !stanza.is_error() && !pep::is_event(&stanza),
             Kind::Iq => matches!(stanza.iq_type(), Some(IqType::Get | IqType::Set)),
             Kind::Presence => false,
         };
-        matters.then(|| Arc::new(Self { stanza, at, arrived: AtomicBool::new(false) }))
+        if matters {
+            Ok(Arc::new(Self { stanza, at, arrived: AtomicBool::new(false) }))
+        } else {
+            Err(stanza)
+        }
     }
 
     /// What is on its way.
@@ -98,7 +106,7 @@ mod tests {
             ("<iq xmlns='jabber:client' to='a@b' type='get' id='1'><x xmlns='y'/></iq>", true),
             ("<iq xmlns='jabber:client' to='a@b' type='result' id='1'/>", false),
         ] {
-            assert_eq!(Letter::of(stanza(xml), 0).is_some(), matters, "{xml}");
+            assert_eq!(Letter::of(stanza(xml), 0).is_ok(), matters, "{xml}");
         }
     }
 }

@@ -81,3 +81,23 @@ impl Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// XEP-0198 §4: after 2^32 - 1 comes 0, also for the connection that goes on.
+    #[test]
+    fn the_count_wraps() {
+        let line = Line { handled: AtomicU32::new(u32::MAX - 1), ..Line::default() };
+        line.begin().unwrap();
+        assert_eq!(line.handled(), u32::MAX);
+        let next = line.take_over();
+        next.begin().unwrap();
+        assert_eq!(next.handled(), 0);
+        next.begin().unwrap();
+        assert_eq!(next.handled(), 1);
+        assert_eq!(line.begin().unwrap_err().condition, StreamCondition::Conflict);
+        assert_eq!(line.handled(), u32::MAX);
+    }
+}

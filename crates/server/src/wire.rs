@@ -47,9 +47,19 @@ impl Wire {
     /// `stanza` as it goes to a client, handed over at the unix time `at`.
     #[must_use]
     pub fn at(stanza: Stanza, at: u64) -> Self {
+        Self::bringing(&Letter::of(stanza, at))
+    }
+
+    /// A letter, or a stanza that is none.
+    #[must_use]
+    pub fn bringing(what: &Result<Arc<Letter>, Stanza>) -> Self {
+        let (stanza, letter) = match what {
+            Ok(letter) => (letter.stanza(), Some(Arc::clone(letter))),
+            Err(stanza) => (stanza, None),
+        };
         let xml = stanza.element().to_xml(ns::CLIENT).into();
-        let subject = csi::subject_of(&stanza);
-        Self { xml, letter: Letter::of(stanza, at), kept: None, subject, role: Role::Stanza }
+        let subject = csi::subject_of(stanza);
+        Self { xml, letter, kept: None, subject, role: Role::Stanza }
     }
 
     /// The same letter in other words.

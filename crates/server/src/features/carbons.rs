@@ -9,7 +9,8 @@
 //! conversation goes on elsewhere (see `otr_delivery`).
 //!
 //! State: `Enabled` and `Copied`, per session. Invariants: a session gets a message once, as
-//! itself or as a copy; a copy is never copied, answered, kept or delivered elsewhere; what a
+//! itself or as a copy, also when the device it was to goes away; a copy is never copied, answered
+//! or kept, and brings the message itself elsewhere only if nobody else has it; what a
 //! device writes to the account's own address is copied once, not in both directions.
 
 use std::collections::VecDeque;
@@ -139,10 +140,14 @@ fn copy(cx: &mut Cx<'_>, message: &Stanza, side: Side, wants: &Pick<'_>) {
         copy.set_attr("type", ty);
     }
     copy.push(Element::new(name, ns::CARBONS).with_child(forwarded));
+    let letter = cx.letter.as_ref().filter(|letter| std::ptr::eq(letter.stanza(), message));
     let subject = csi::subject_of(message);
     for session in cx.account.sessions.iter().filter(|s| wants(s)) {
         copy.set_attr("to", session.jid.as_str());
-        if !session.outbox.push(Wire::copy(&copy, subject.clone())) {
+        let mut wire = Wire::copy(&copy, subject.clone());
+        // Should nobody else get it, it would go to this one: it has it then.
+        wire.letter = letter.filter(|_| session.priority >= Some(0)).cloned();
+        if !session.outbox.push(wire) {
             cx.daemon.counters.add("carbons", "refused");
         }
     }

@@ -16,6 +16,7 @@ use xmpp::stanza::{IqType, Stanza};
 use self::moves::Moves;
 use crate::daemon::{Daemon, Now};
 use crate::effect::{Effects, Handled};
+use crate::letter::Letter;
 use crate::registry::{Account, Bound, SessionId};
 
 pub mod archive;
@@ -257,6 +258,8 @@ pub struct Cx<'a> {
     pub again: bool,
     /// The name under which the account has archived the stanza at hand.
     pub archived: Option<String>,
+    /// The message at hand, while sessions are chosen that bring it or a copy of it.
+    pub letter: Option<Arc<Letter>>,
     /// What is to be done.
     pub effects: Effects,
 }
@@ -271,7 +274,7 @@ impl<'a> Cx<'a> {
         session: Option<SessionId>,
     ) -> Self {
         let effects = Effects::default();
-        Self { daemon, now, account, session, again: false, archived: None, effects }
+        Self { daemon, now, account, session, again: false, archived: None, letter: None, effects }
     }
 
     /// Answers the IQ `request` with `payload`: to the own session it came from, or to whoever
