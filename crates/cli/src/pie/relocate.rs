@@ -17,6 +17,11 @@ pub(crate) fn relocate(person: &mut Person, old: &str, new: &str) {
     for item in lists.flat_map(Element::children_mut) {
         readdress(item, "jid", old, new);
     }
+    // XEP-0227 §4.11: members and subscribers of nodes.
+    let nodes = person.data.iter_mut().filter(|e| e.is("pubsub", ns::PUBSUB_OWNER));
+    for entry in nodes.flat_map(Element::children_mut).flat_map(Element::children_mut) {
+        readdress(entry, "jid", old, new);
+    }
 }
 
 fn record(record: &mut Record, old: &str, new: &str) {
@@ -83,11 +88,15 @@ mod tests {
         .unwrap();
         let blocked =
             "<blocklist xmlns='urn:xmpp:blocking'><item jid='eve@old'/><item jid='x'/></blocklist>";
-        let mut person = Person { record, data: vec![Element::parse(blocked).unwrap()] };
+        let member = "<pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><affiliations node='n'>\
+                      <affiliation jid='tim@old' affiliation='member'/></affiliations></pubsub>";
+        let data = [blocked, member].map(|xml| Element::parse(xml).unwrap());
+        let mut person = Person { record, data: data.into() };
         relocate(&mut person, "old", "new");
         let Person { record, data } = person;
         let jids: Vec<_> = data[0].children().filter_map(|item| item.attr("jid")).collect();
         assert_eq!(jids, ["eve@new", "x"]);
+        assert!(data[1].to_xml("").contains("jid='tim@new'"));
         assert_eq!(record.roster[0].jid, "tim@new");
         assert_eq!(record.roster[1].jid, "zoe@else");
         let message = Element::parse(&record.offline[0]).unwrap();

@@ -26,7 +26,7 @@ pub struct Moves {
     /// [`PIECE_BYTES_MAX`](crate::limits::PIECE_BYTES_MAX) bytes of XML.
     pub(crate) export: fn(&Daemon, &BareJid, Option<&str>) -> Exported,
     /// Takes a piece in, beside or in place of what is there, by leaving the writes as effects; or
-    /// says in a clause why not. State in slots is dropped afterwards.
+    /// says in a clause what of it is left out and why. State in slots is dropped afterwards.
     pub(crate) import: fn(&mut Cx<'_>, &Element) -> Result<(), String>,
 }
 
@@ -84,6 +84,38 @@ mod tests {
             "<query xmlns='jabber:iq:private'><a xmlns='urn:a'>1</a></query>",
             "<query xmlns='jabber:iq:private'><b xmlns='urn:a'>2</b></query>",
             "<query xmlns='jabber:iq:private'><a xmlns='urn:b' c='3'/></query>",
+        ],
+        &[
+            "<pubsub xmlns='http://jabber.org/protocol/pubsub#owner'>\
+             <configure node='a b'><x xmlns='jabber:x:data' type='form'>\
+             <field var='FORM_TYPE' type='hidden'><value>http://jabber.org/protocol/pubsub#node_config</value></field>\
+             <field var='pubsub#title'><value>Notes</value></field>\
+             <field var='pubsub#description'><value/></field>\
+             <field var='pubsub#type'><value>urn:note</value></field>\
+             <field var='pubsub#access_model'><value>whitelist</value></field>\
+             <field var='pubsub#roster_groups_allowed'><value>Family</value><value>Friends</value></field>\
+             <field var='pubsub#max_items'><value>max</value></field>\
+             <field var='pubsub#item_expire'><value>max</value></field>\
+             <field var='pubsub#persist_items'><value>1</value></field>\
+             <field var='pubsub#send_last_published_item'><value>never</value></field>\
+             <field var='pubsub#deliver_notifications'><value>1</value></field>\
+             <field var='pubsub#deliver_payloads'><value>1</value></field>\
+             <field var='pubsub#notify_retract'><value>1</value></field>\
+             <field var='pubsub#notify_delete'><value>1</value></field>\
+             <field var='pubsub#notify_config'><value>0</value></field>\
+             <field var='pubsub#publish_model'><value>publishers</value></field>\
+             <field var='pubsub#notification_type'><value>headline</value></field>\
+             <field var='pubsub#node_type'><value>leaf</value></field>\
+             <field var='pubsub#publish_node_full'><value>discard-oldest</value></field>\
+             <field var='pubsub#itemreply'><value>publisher</value></field>\
+             </x></configure>\
+             <affiliations node='a b'><affiliation jid='bob@x' affiliation='member'/></affiliations>\
+             <subscriptions node='a b'>\
+             <subscription jid='bob@x/pc' subscription='subscribed' subid='1'/></subscriptions>\
+             </pubsub>",
+            "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='a b'>\
+             <item id='2'><a xmlns='urn:a'>x</a></item><item id='1'><b xmlns='urn:b' c='1'/></item>\
+             </items></pubsub>",
         ],
         &["<vCard xmlns='vcard-temp'><FN>Ann</FN><N><GIVEN>Ann</GIVEN></N></vCard>"],
     ];

@@ -210,8 +210,9 @@ pub(crate) const MORE: &[More] = &[
     xep(223, "1.1.1", "crates/server/src/features/pep/config.rs", "pep_private"),
     More {
         complete: false,
-        note: "Accounts, contacts, waiting messages and requests, vCards, private XML; block lists \
-               in the form of XEP-0191, since there is none for them but privacy lists.",
+        note: "Accounts, contacts, waiting messages and requests, vCards, private XML, nodes of \
+               XEP-0163; block lists in the form of XEP-0191, since there is none for them but \
+               privacy lists.",
         ..xep(227, "1.1", "crates/cli/src/pie/mod.rs", "crates/cli/tests/cli/transfer.rs")
     },
     xep(297, "1.0", "crates/server/src/features/carbons.rs", "carbons"),
@@ -229,6 +230,10 @@ pub(crate) const MORE: &[More] = &[
     },
     xep(334, "1.0.0", "crates/server/src/features/offline.rs", "carbons"),
     xep(368, "1.1.0", "crates/server/src/listen.rs", "tests/e2e/test_protocol_login.py"),
+    More {
+        note: "Keys are published and found; a matter of clients.",
+        ..xep(384, "0.9.1", "crates/server/src/features/pep/mod.rs", "omemo")
+    },
     More {
         note: PASSED_ON,
         ..xep(393, "1.1.1", "crates/server/src/router.rs", "passes_untouched")

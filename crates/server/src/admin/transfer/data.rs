@@ -12,6 +12,7 @@ use xmpp::jid::BareJid;
 use super::{about, find, invalid, store_problem};
 use crate::accounts::State;
 use crate::daemon::{Daemon, Now};
+use crate::durability::Ticket;
 use crate::features::{Cx, moves};
 use crate::limits::PIECE_BYTES_MAX;
 use crate::registry::{self, Account, Slots};
@@ -94,13 +95,14 @@ pub(in crate::admin) async fn import(
         let entry = daemon.registry.entry(&jid);
         let mut account = registry::lock(&entry);
         for element in &elements {
-            match import_one(daemon, &mut account, element) {
-                Ok(ticket) => last = last.max(ticket),
-                Err(why) => done.left_out.push(format!(
+            let (ticket, taken) = import_one(daemon, &mut account, element);
+            last = last.max(ticket);
+            if let Err(why) = taken {
+                done.left_out.push(format!(
                     "{jid}: <{} xmlns='{}'/>: {why}",
                     element.name(),
                     element.ns()
-                )),
+                ));
             }
         }
         account.slots = Slots::default();
@@ -109,12 +111,19 @@ pub(in crate::admin) async fn import(
     Ok(done)
 }
 
-/// Each piece is written before the next is judged, so that limits hold for all together.
-fn import_one(daemon: &Daemon, account: &mut Account, element: &Element) -> Result<u64, String> {
-    let moves = moves::keeper(element).ok_or("this server does not keep it")?;
+/// Each piece is written before the next is judged, so that limits hold for all together. What is
+/// kept of one that cannot be kept as a whole is written as well.
+fn import_one(
+    daemon: &Daemon,
+    account: &mut Account,
+    element: &Element,
+) -> (Ticket, Result<(), String>) {
+    let Some(moves) = moves::keeper(element) else {
+        return (0, Err("this server does not keep it".to_owned()));
+    };
     let mut cx = Cx::new(daemon, Now::read(), account, None);
-    (moves.import)(&mut cx, element)?;
-    Ok(daemon.durability.commit(cx.effects.writes))
+    let taken = (moves.import)(&mut cx, element);
+    (daemon.durability.commit(cx.effects.writes), taken)
 }
 
 /// The address of an account that is not on its way out.

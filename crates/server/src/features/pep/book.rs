@@ -342,18 +342,32 @@ pub(super) fn payload(
     writes: &Batch,
     (owner, name, place): (&BareJid, &str, u64),
 ) -> Result<Option<Element>, StanzaError> {
-    let key = (owner.as_str(), name, place);
-    let row = match writes.pending(&PAYLOADS, &key) {
-        Some(row) => Some(row),
-        None => daemon.store.get(&PAYLOADS, &key).map_err(|e| errors::unreadable(&e))?,
-    };
+    match writes.pending(&PAYLOADS, &(owner.as_str(), name, place)) {
+        Some(row) => Ok(parsed(daemon, Some(row))),
+        None => stored(daemon, (owner, name, place)).map_err(|e| errors::unreadable(&e)),
+    }
+}
+
+/// The same of what is in the store.
+///
+/// # Errors
+/// If the store cannot be read.
+pub(super) fn stored(
+    daemon: &Daemon,
+    (owner, name, place): (&BareJid, &str, u64),
+) -> Result<Option<Element>, StoreError> {
+    let row = daemon.store.get(&PAYLOADS, &(owner.as_str(), name, place))?;
+    Ok(parsed(daemon, row))
+}
+
+fn parsed(daemon: &Daemon, row: Option<Raw>) -> Option<Element> {
     let xml = row.and_then(|Raw(bytes)| String::from_utf8(bytes).ok());
     let payload = xml.and_then(|xml| Element::parse(&xml).ok());
     if payload.is_none() {
         tracing::error!("a published item is damaged; it is left out");
         daemon.counters.add("pep", "damaged");
     }
-    Ok(payload)
+    payload
 }
 
 /// All rows of `owner` in `table`, read in pages.

@@ -175,16 +175,22 @@ pub(super) fn affiliations(cx: &mut Cx<'_>, operation: &Element) -> Result<Eleme
     let name = node_of(operation)?;
     let owner = cx.account.jid.as_str().to_owned();
     let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
-    let head = &nodes.find(name)?.head;
-    let others = head.affiliations.iter().map(|(jid, one)| (jid.as_str(), one.as_str()));
-    let entry = |(jid, affiliation): (&str, &'static str)| {
-        Element::new("affiliation", ns::PUBSUB_OWNER)
-            .with_attr("jid", jid)
-            .with_attr("affiliation", affiliation)
-    };
+    let mut list = affiliations_of(name, &nodes.find(name)?.head);
+    list.push(affiliation(&owner, "owner"));
+    Ok(list)
+}
+
+fn affiliation(jid: &str, affiliation: &'static str) -> Element {
+    Element::new("affiliation", ns::PUBSUB_OWNER)
+        .with_attr("jid", jid)
+        .with_attr("affiliation", affiliation)
+}
+
+/// The members and outcasts of the node `name`.
+pub(super) fn affiliations_of(name: &str, head: &Head) -> Element {
     let list = Element::new("affiliations", ns::PUBSUB_OWNER).with_attr("node", name);
-    let all = std::iter::once((owner.as_str(), "owner")).chain(others);
-    Ok(all.map(entry).fold(list, Element::with_child))
+    let all = head.affiliations.iter().map(|(jid, one)| affiliation(jid, one.as_str()));
+    all.fold(list, Element::with_child)
 }
 
 /// What the owner wants somebody to be.
@@ -252,6 +258,11 @@ pub(super) fn drop_strangers(cx: &mut Cx<'_>, name: &str) -> Handled {
 pub(super) fn subscriptions(cx: &mut Cx<'_>, operation: &Element) -> Result<Element, StanzaError> {
     let name = node_of(operation)?;
     let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
+    Ok(subscriptions_of(name, &nodes.find(name)?.head))
+}
+
+/// Who asked for news of the node `name`.
+pub(super) fn subscriptions_of(name: &str, head: &Head) -> Element {
     let entry = |one: &Subscriber| {
         Element::new("subscription", ns::PUBSUB_OWNER)
             .with_attr("jid", one.jid.as_str())
@@ -259,7 +270,7 @@ pub(super) fn subscriptions(cx: &mut Cx<'_>, operation: &Element) -> Result<Elem
             .with_attr("subid", one.subid.as_str())
     };
     let list = Element::new("subscriptions", ns::PUBSUB_OWNER).with_attr("node", name);
-    Ok(nodes.find(name)?.head.subscribers.values().map(entry).fold(list, Element::with_child))
+    head.subscribers.values().map(entry).fold(list, Element::with_child)
 }
 
 /// §8.8.2, as far as ending subscriptions: nobody is subscribed who did not ask for it.

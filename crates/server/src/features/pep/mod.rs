@@ -1,4 +1,4 @@
-//! XEP-0163: Personal Eventing Protocol, on XEP-0060 (1.26).
+//! XEP-0163: Personal Eventing Protocol, on XEP-0060.
 //!
 //! Keeps what a person's clients publish under the person's own address (keys of OMEMO, avatars,
 //! bookmarks, moods), for the person's other devices and, as each node allows, for contacts and
@@ -6,7 +6,8 @@
 //! XEP-0223 are ways to configure a node.
 //!
 //! By chapter: `config` and `access` decide, `book` holds the nodes and writes them, `publish`,
-//! `retrieve`, `manage`, `lists` and `disco` answer requests, `notify` tells of news.
+//! `retrieve`, `manage`, `lists` and `disco` answer requests, `notify` tells of news,
+//! `transfer` moves it all to other servers.
 //!
 //! For other features: [`latest`], [`items`], [`publish_item`], [`retract_item`] and [`delete_node`]
 //! work under the account's lock as a client of the owner's would; the hook `Feature::published`
@@ -37,6 +38,7 @@ mod notify;
 mod publish;
 mod request;
 mod retrieve;
+mod transfer;
 
 #[cfg(test)]
 mod tests;
@@ -72,6 +74,7 @@ pub const FEATURE: Feature = Feature {
     ],
     interested: Some(notify::interested),
     removed: Some(removed),
+    moves: Some(transfer::MOVES),
     ..Feature::new("pep", Spec::Xep { number: 163, version: "1.2.2" })
 };
 
