@@ -10,6 +10,8 @@ import pytest
 from clients.wire import CLIENT, ROSTER, Gone, Silent, Wire
 from home import Home
 
+MAM = "urn:xmpp:mam:2"
+RSM = "http://jabber.org/protocol/rsm"
 ROUNDS = 50
 WRITES_PER_ROUND = 1_000
 
@@ -21,6 +23,8 @@ class Ledger:
         """Nothing yet."""
         self.lock = threading.Lock()
         self.contacts, self.people, self.messages = set(), set(), []
+        # Of each person, the last message of the archive that was looked at.
+        self.archive_ends = {}
         self.count, self.round = 0, 0
         self.kinds = {"roster": 0, "account": 0, "offline": 0}
 
@@ -111,6 +115,33 @@ def one_round(home, ledger, enough):
     assert ledger.count >= target, "the daemon was too slow to acknowledge the writes"
 
 
+def archived(wire, ledger, name):
+    """Bodies in the archive that came after the last look."""
+    bodies = []
+    while True:
+        end = ledger.archive_ends.get(name)
+        after = f"<after>{end}</after>" if end else ""
+        answer = wire.iq("set", f"<query xmlns='{MAM}'><set xmlns='{RSM}'>{after}</set></query>")
+        for _, element in wire.events:
+            bodies += [body.text for body in element.iter(f"{{{CLIENT}}}body")]
+        wire.events.clear()
+        fin = answer.find(f"{{{MAM}}}fin")
+        ledger.archive_ends[name] = fin.findtext(f".//{{{RSM}}}last") or end
+        if fin.get("complete") == "true":
+            return bodies
+
+
+def check_archive(home, ledger):
+    """What was acknowledged is in both archives, and once."""
+    for name in ("ann", "bob"):
+        with Wire(home) as wire:
+            wire.login(name, home.passwords[name], "archive")
+            kept = archived(wire, ledger, name)
+        lost = set(ledger.messages) - set(kept)
+        assert not lost, f"{len(lost)} messages are not in {name}'s archive: {sorted(lost)[:5]}"
+        assert len(kept) == len(set(kept)), f"messages are in {name}'s archive twice"
+
+
 def check(home, ledger):
     """Everything acknowledged is there."""
     with Wire(home) as wire:
@@ -131,6 +162,7 @@ def check(home, ledger):
     people = {account["jid"] for account in home.call("account-list")}
     lost = ledger.people - people
     assert not lost, f"{len(lost)} acknowledged accounts are missing: {sorted(lost)[:5]}"
+    check_archive(home, ledger)
     with Wire(home) as wire:
         wire.login("bob", home.passwords["bob"], "check").presence()
         wire.ping()

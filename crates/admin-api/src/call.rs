@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Secret, accounts, daemon, fingerprints, panel, protection, sessions, setup, tls, transfer,
+    Secret, accounts, archive, daemon, fingerprints, panel, protection, sessions, setup, tls,
+    transfer,
 };
 
 /// Version of the protocol on the socket. Both ends must agree exactly: they are
@@ -183,6 +184,12 @@ requests! {
     AccountRole(accounts::SetRole) -> accounts::Account,
     /// Show one account.
     AccountShow(accounts::Show) -> accounts::Account,
+    /// Delete archived messages.
+    ArchiveDelete(archive::Delete) -> archive::Deleted,
+    /// Set how long messages are kept.
+    ArchiveSet(archive::Set) -> archive::Kept,
+    /// How long are messages kept?
+    ArchiveShow(archive::Show) -> archive::Kept,
     /// What the daemon knows of its own health.
     DaemonFacts(daemon::Facts) -> health::DaemonFacts,
     /// Version, domain, counters.

@@ -10,6 +10,7 @@
 //! compile (the server matches [`Request`] exhaustively).
 
 pub mod accounts;
+pub mod archive;
 pub mod client;
 pub mod daemon;
 pub mod fingerprints;

@@ -254,6 +254,9 @@ pub const ARCHIVE_IDS_MAX: usize = ARCHIVE_PAGE_MAX;
 /// for a fraction of a second.
 pub const ARCHIVE_PURGE_ROWS: usize = 128;
 
+/// Wait for a deletion of archived messages before whoever asked for it is told that it goes on.
+pub const ARCHIVE_DELETE_WAIT_MAX: Duration = Duration::from_secs(5);
+
 /// Addresses on each list of a person's archive preferences.
 pub const ARCHIVE_PREFS_MAX: usize = 200;
 

@@ -9,7 +9,7 @@ use xmpp::jid::BareJid;
 
 use admin_api::tls::is_host_name;
 
-use crate::features::archive::keeping::Keep;
+use admin_api::archive::Keep;
 
 const SETTINGS: Table<String, String> = Table::new("settings");
 
@@ -70,6 +70,11 @@ pub(crate) fn put_setup_code(batch: &mut Batch, code: Option<&SetupCode>) {
 /// Writes the domain, at the end of set-up.
 pub(crate) fn put_domain(batch: &mut Batch, domain: &str) {
     batch.put(&SETTINGS, DOMAIN, &domain.to_owned());
+}
+
+/// Writes how long messages are archived.
+pub(crate) fn put_keep(batch: &mut Batch, keep: Keep) {
+    batch.put(&SETTINGS, ARCHIVE, &keep.to_string());
 }
 
 /// Notes that a whole export was served at `unix`.

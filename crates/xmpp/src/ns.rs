@@ -153,6 +153,8 @@ namespaces! {
     CORRECT = "urn:xmpp:message-correct:0";
     /// Data forms, what may be filled in: XEP-0122.
     DATA_VALIDATE = "http://jabber.org/protocol/xdata-validate";
+    /// Message archives on their way to another server: XEP-0227.
+    PIE_MAM = "urn:xmpp:pie:0#mam";
     /// Message archive: XEP-0313.
     MAM = "urn:xmpp:mam:2";
     /// Message archive, extended queries: XEP-0313.

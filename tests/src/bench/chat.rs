@@ -26,6 +26,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "chat",
     about: "20 pairs talk, each waiting for the other's message",
     accounts: ACCOUNTS,
+    archive: false,
     run: |server| Box::pin(measure(server, false)),
 };
 

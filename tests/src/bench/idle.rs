@@ -28,6 +28,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "idle",
     about: "1,000 clients over TLS with presence, silent",
     accounts: CLIENTS,
+    archive: false,
     run: |server| Box::pin(run(server)),
 };
 

@@ -29,6 +29,7 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "login",
     about: "clients log in over TLS, bind a resource and leave",
     accounts: ACCOUNTS,
+    archive: false,
     run: |server| Box::pin(run(server)),
 };
 

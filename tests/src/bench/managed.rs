@@ -8,5 +8,6 @@ pub(super) const SCENARIO: Scenario = Scenario {
     name: "managed",
     about: "as chat, with stream management",
     accounts: chat::ACCOUNTS,
+    archive: false,
     run: |server| Box::pin(chat::measure(server, true)),
 };

@@ -11,6 +11,8 @@
 //!
 //! Invariants: counts and times are bounded by constants; both servers get the same bytes.
 
+mod archive;
+mod archived;
 mod certificate;
 mod chat;
 mod client;
@@ -33,8 +35,14 @@ use std::pin::Pin;
 use server::Server;
 
 /// Every scenario, in the order they run.
-pub const SCENARIOS: &[Scenario] =
-    &[login::SCENARIO, idle::SCENARIO, chat::SCENARIO, managed::SCENARIO];
+pub const SCENARIOS: &[Scenario] = &[
+    login::SCENARIO,
+    idle::SCENARIO,
+    chat::SCENARIO,
+    managed::SCENARIO,
+    archived::SCENARIO,
+    archive::SCENARIO,
+];
 
 /// One kind of load.
 pub struct Scenario {
@@ -44,6 +52,8 @@ pub struct Scenario {
     pub about: &'static str,
     /// Accounts it needs (`user0`, `user1`, …).
     pub accounts: usize,
+    /// Whether the servers archive what is said.
+    pub archive: bool,
     /// Puts the load on `server` and measures it.
     pub run: for<'a> fn(&'a Server) -> Work<'a>,
 }

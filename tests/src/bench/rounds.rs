@@ -60,7 +60,7 @@ pub async fn run(plan: &Plan, out: &mut dyn Write) -> Result<()> {
 }
 
 async fn once(scenario: &Scenario, kind: Kind, certificate: &Certificate) -> Result<Vec<Figure>> {
-    let server = Server::start(kind, certificate, scenario.accounts).await?;
+    let server = Server::start(kind, certificate, scenario.accounts, scenario.archive).await?;
     let result = (scenario.run)(&server).await;
     let log = server.stop().await?;
     result.map_err(|e| Failure::new(format!("{} against {kind}: {e}\n{log}", scenario.name)))

@@ -10,6 +10,7 @@ pub mod clients;
 pub mod devices;
 pub mod fingerprints;
 pub mod health;
+pub mod history;
 pub mod home;
 pub mod people;
 pub mod person;
@@ -37,6 +38,7 @@ pub static ALL: &[&Page] = &[
     &fingerprints::PAGE,
     &protection::PAGE,
     &clients::PAGE,
+    &history::PAGE,
     &health::PAGE,
     &devices::PAGE,
     &setup::PAGE,

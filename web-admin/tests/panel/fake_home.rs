@@ -6,7 +6,7 @@ use std::time::Duration;
 use admin_api::accounts::{self, Account, Role, State};
 use admin_api::fingerprints::{Change, Entry};
 use admin_api::{Envelope, Problem, ProblemKind, Request, Secret, UnixTime};
-use admin_api::{panel, protection, sessions, setup, tls};
+use admin_api::{archive, panel, protection, sessions, setup, tls};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use serde_json::Value;
 
@@ -36,6 +36,9 @@ pub(crate) struct Home {
     /// Certificates come from files: there is no authority.
     pub(crate) files: bool,
     pub(crate) now: UnixTime,
+    pub(crate) keep: archive::Keep,
+    /// Whose history was deleted; `None` = everybody's.
+    pub(crate) erased: Vec<Option<String>>,
     pub(crate) loopback_login: Option<Result<u32, String>>,
     pub(super) authority: (KeyPair, CertificateParams),
 }
@@ -66,6 +69,8 @@ impl Home {
             delay: Duration::ZERO,
             files: false,
             now: snug_admin::when::now(),
+            keep: archive::Keep::DEFAULT,
+            erased: Vec::new(),
             loopback_login: Some(Ok(80)),
             authority: (key, params),
         }
@@ -198,6 +203,15 @@ impl Home {
             _ if self.person(caller).role != Role::Admin => {
                 Err(Problem::new(ProblemKind::Forbidden, "Only an administrator can do this."))
             }
+            Request::ArchiveShow(_) => json(self.kept()),
+            Request::ArchiveSet(call) => {
+                self.keep = call.keep;
+                json(self.kept())
+            }
+            Request::ArchiveDelete(call) => {
+                self.erased.push(call.name);
+                json(archive::Deleted { messages: 3, finished: true })
+            }
             Request::SessionList(_) => json(&self.clients),
             Request::SessionKick(call) => {
                 let closed: Vec<String> =
@@ -210,6 +224,11 @@ impl Home {
                 Err(other) => self.prints_call(other, caller),
             },
         }
+    }
+
+    fn kept(&self) -> archive::Kept {
+        let oldest = Some(self.now - 86_400);
+        archive::Kept { keep: self.keep, oldest, store_bytes: 12_345_678 }
     }
 
     fn person(&self, jid: &str) -> panel::Person {

@@ -9,6 +9,7 @@ mod fake;
 mod fingerprints;
 mod forms;
 mod health;
+mod history;
 mod pages;
 mod people;
 mod process;

@@ -1,6 +1,7 @@
 //! The commands: one file per area, one line each in [`Command`] and in [`run`].
 
 mod account;
+mod archive;
 mod completions;
 mod config;
 mod export;
@@ -26,6 +27,9 @@ pub(crate) enum Command {
     /// Add, list, change and remove accounts
     #[command(subcommand)]
     Account(account::Command),
+    /// Kept conversations: for how long, and deleting them
+    #[command(subcommand)]
+    Archive(archive::Command),
     Completions(completions::Completions),
     /// Check the settings file
     #[command(subcommand)]
@@ -55,6 +59,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command, context: &mut Context) -> Result<ExitCode, Failure> {
     match command {
         Command::Account(c) => account::run(c, context),
+        Command::Archive(c) => archive::run(c, context),
         Command::Completions(c) => completions::run(&c, context),
         Command::Config(c) => config::run(&c, context),
         Command::Export(c) => export::run(&c, context),

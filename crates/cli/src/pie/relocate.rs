@@ -22,6 +22,20 @@ pub(crate) fn relocate(person: &mut Person, old: &str, new: &str) {
     for entry in nodes.flat_map(Element::children_mut).flat_map(Element::children_mut) {
         readdress(entry, "jid", old, new);
     }
+    let archives = person.data.iter_mut().filter(|e| e.is("archive", ns::PIE_MAM));
+    let forwarded = archives.flat_map(Element::children_mut).flat_map(Element::children_mut);
+    for message in forwarded.flat_map(Element::children_mut) {
+        for name in ["from", "to"] {
+            readdress(message, name, old, new);
+        }
+    }
+    let preferences = person.data.iter_mut().filter(|e| e.is("prefs", ns::MAM));
+    for jid in preferences.flat_map(Element::children_mut).flat_map(Element::children_mut) {
+        if let Some(moved) = moved(&jid.text(), old, new) {
+            jid.retain(|_| false);
+            jid.push_text(moved);
+        }
+    }
 }
 
 fn record(record: &mut Record, old: &str, new: &str) {

@@ -11,6 +11,7 @@
 
 mod access;
 mod accounts;
+mod archive;
 mod daemon;
 pub mod fingerprints;
 pub mod panel;
@@ -234,6 +235,9 @@ async fn dispatch(
         Request::AccountRestore(c) => reply_to(&c, accounts::restore(daemon, &c).await),
         Request::AccountRole(c) => reply_to(&c, accounts::role(daemon, &c).await),
         Request::AccountShow(c) => reply_to(&c, accounts::show(daemon, &c)),
+        Request::ArchiveDelete(c) => reply_to(&c, archive::delete(daemon, &c).await),
+        Request::ArchiveSet(c) => reply_to(&c, archive::set(daemon, &c).await),
+        Request::ArchiveShow(c) => reply_to(&c, archive::show(daemon)),
         Request::DaemonFacts(c) => reply_to(&c, Ok(daemon::facts(daemon).await)),
         Request::DaemonStatus(c) => reply_to(&c, daemon::status(daemon, caller)),
         Request::FingerprintAdd(c) => {

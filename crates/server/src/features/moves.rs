@@ -117,6 +117,15 @@ mod tests {
              <item id='2'><a xmlns='urn:a'>x</a></item><item id='1'><b xmlns='urn:b' c='1'/></item>\
              </items></pubsub>",
         ],
+        &[
+            "<archive xmlns='urn:xmpp:pie:0#mam'><result xmlns='urn:xmpp:mam:2' \
+             id='AAYKJBgeQAAAAAAB'><forwarded xmlns='urn:xmpp:forward:0'>\
+             <delay xmlns='urn:xmpp:delay' stamp='2023-11-14T22:13:20.000000Z'/>\
+             <message xmlns='jabber:client' from='tim@x/1'><body>hi</body></message>\
+             </forwarded></result></archive>",
+            "<prefs xmlns='urn:xmpp:mam:2' default='roster'><always/>\
+             <never><jid>a@b</jid></never></prefs>",
+        ],
         &["<vCard xmlns='vcard-temp'><FN>Ann</FN><N><GIVEN>Ann</GIVEN></N></vCard>"],
     ];
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use admin_api::archive::Keep;
+use store::Batch;
+
 use super::{Run, Service};
 use crate::daemon::{Daemon, Now};
-use crate::features::archive::keeping::Keep;
 use crate::features::archive::purge::{self, Whose};
 
 /// Every hour, so that a day that is over goes in small pieces.
@@ -16,7 +18,9 @@ const DAY_MICROS: u64 = 86_400_000_000;
 
 fn run(daemon: Arc<Daemon>) -> Run {
     Box::pin(async move {
+        erase_marked(Arc::clone(&daemon)).await?;
         // Where nothing is archived any more, what is there stays until somebody deletes it.
+        let _turn = daemon.keeping.turn.lock().await;
         let Keep::Days(days) = daemon.keeping.get() else { return Ok(()) };
         let before = Now::read().micros.saturating_sub(u64::from(days) * DAY_MICROS);
         let removed = purge::run(&daemon, Whose::All, before).await.map_err(|e| e.to_string())?;
@@ -28,8 +32,34 @@ fn run(daemon: Arc<Daemon>) -> Run {
     })
 }
 
+/// Runs it now, for whoever has changed how long messages are kept.
+pub(crate) fn wake(daemon: &Arc<Daemon>) {
+    let run = run(Arc::clone(daemon));
+    tokio::spawn(async move {
+        if let Err(why) = run.await {
+            tracing::error!("archived messages could not be removed: {why}");
+        }
+    });
+}
+
+/// Notes what is to be deleted, so that it will be.
+pub(crate) fn mark(owner: Option<&str>, before: u64) -> Batch {
+    purge::mark(owner, before)
+}
+
+/// Deletes what is noted, and gives the space back. Gives how many messages there were.
+pub(crate) async fn erase_marked(daemon: Arc<Daemon>) -> Result<u64, String> {
+    let _turn = daemon.keeping.turn.lock().await;
+    let removed = purge::marked(&daemon).await.map_err(|e| e.to_string())?;
+    if removed > 0 {
+        tracing::info!(removed, "archived messages were deleted");
+        give_back_space(&daemon).await?;
+    }
+    Ok(removed)
+}
+
 /// Cuts the store's file, and its log, in which removed text would stand until it is overwritten.
-pub(crate) async fn give_back_space(daemon: &Arc<Daemon>) -> Result<(), String> {
+async fn give_back_space(daemon: &Arc<Daemon>) -> Result<(), String> {
     let store = daemon.store.clone();
     let compacted = tokio::task::spawn_blocking(move || store.compact()).await;
     compacted.map_err(|e| e.to_string())?.map(drop).map_err(|e| e.to_string())
@@ -37,7 +67,6 @@ pub(crate) async fn give_back_space(daemon: &Arc<Daemon>) -> Result<(), String> 
 
 #[cfg(test)]
 mod tests {
-    use store::Batch;
     use xmpp::jid::Jid;
 
     use super::*;

@@ -3,7 +3,7 @@
 //! Invariants: a run that fails or panics is logged and counted, and the next one comes anyway;
 //! two runs of one service never overlap; all stop with the daemon.
 
-mod archive;
+pub(crate) mod archive;
 mod certificates;
 mod cleanup;
 pub mod probe;

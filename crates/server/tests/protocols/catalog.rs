@@ -198,6 +198,10 @@ pub(crate) const MORE: &[More] = &[
         note: "What a personal service needs (XEP-0163).",
         ..xep(60, "1.30.0", "crates/server/src/features/pep/mod.rs", "pep")
     },
+    More {
+        note: "For archives; not by number.",
+        ..xep(59, "1.0", "crates/xmpp/src/rsm.rs", "archive")
+    },
     xep(82, "1.1.1", "crates/xmpp/src/datetime.rs", "time"),
     xep(114, "1.6", "crates/xmpp/src/component.rs", "components"),
     xep(128, "1.0.1", "crates/server/src/features/disco.rs", SERVICES),
@@ -210,7 +214,7 @@ pub(crate) const MORE: &[More] = &[
     xep(223, "1.1.1", "crates/server/src/features/pep/config.rs", "pep_private"),
     More {
         complete: false,
-        note: "Accounts, contacts, waiting messages and requests, vCards, private XML, nodes of \
+        note: "Accounts, contacts, waiting messages and requests, vCards, private XML, archives, nodes of \
                XEP-0163; block lists in the form of XEP-0191, since there is none for them but \
                privacy lists.",
         ..xep(227, "1.1", "crates/cli/src/pie/mod.rs", "crates/cli/tests/cli/transfer.rs")
@@ -228,7 +232,6 @@ pub(crate) const MORE: &[More] = &[
         note: PASSED_ON,
         ..xep(333, "1.0.0", "crates/server/src/router.rs", "passes_untouched")
     },
-    xep(334, "1.0.0", "crates/server/src/features/offline.rs", "carbons"),
     xep(368, "1.1.0", "crates/server/src/listen.rs", "tests/e2e/test_protocol_login.py"),
     More {
         note: "Keys are published and found; a matter of clients.",
@@ -250,6 +253,10 @@ pub(crate) const MORE: &[More] = &[
     More {
         note: PASSED_ON,
         ..xep(444, "0.2.1", "crates/server/src/router.rs", "passes_untouched")
+    },
+    More {
+        note: "Without the command for more.",
+        ..xep(441, "0.2.0", "crates/server/src/features/archive/prefs.rs", "archive_preferences")
     },
     xep(453, "0.1.2", "docs/snug.doap", "crates/server/tests/protocols.rs"),
     More {

@@ -88,11 +88,12 @@ struct Clients {
 }
 
 impl Server {
-    /// Starts a server of `kind` with `accounts` accounts.
+    /// Starts a server of `kind` with `accounts` accounts, which archives what is said or not.
     pub(super) async fn start(
         kind: Kind,
         certificate: &Certificate,
         accounts: usize,
+        archive: bool,
     ) -> Result<Self> {
         let folder = Folder::new(kind)?;
         certificate.write(&folder.0)?;
@@ -100,7 +101,7 @@ impl Server {
         let keys = ClientKeys::derive(HASH, PASSWORD, SALT, ITERATIONS_MIN)
             .doing(|| "the accounts' keys".to_owned())?;
         let stored = keys.clone().into_server_keys();
-        let plan = Start { folder: &folder.0, address, accounts, keys: &stored };
+        let plan = Start { folder: &folder.0, address, accounts, archive, keys: &stored };
         let child = match kind {
             Kind::Snugd => snugd::start(&plan).await,
             Kind::Prosody => prosody::start(&plan).await,
@@ -115,6 +116,12 @@ impl Server {
     pub(super) fn access(&self, resume: bool) -> Result<Access> {
         let tls = if resume { &self.certificate.resuming } else { &self.certificate.full };
         Ok(Access { address: self.address, tls: tls.clone(), keys: self.keys.clone() })
+    }
+
+    /// Its admin socket, if it is snugd.
+    pub(super) fn admin(&self) -> Option<admin_api::Client> {
+        let socket = snugd::socket(&self.folder.0);
+        socket.exists().then(|| admin_api::Client::new(socket, admin_api::Role::Operator))
     }
 
     /// Its process.
@@ -149,6 +156,7 @@ struct Start<'a> {
     folder: &'a Path,
     address: SocketAddr,
     accounts: usize,
+    archive: bool,
     keys: &'a ScramKeys,
 }
 

@@ -38,6 +38,7 @@ pub(super) async fn start(plan: &Start<'_>) -> Result<Child> {
 fn config(plan: &Start<'_>) -> String {
     let folder = plan.folder.display();
     let port = plan.address.port();
+    let archive = if plan.archive { ", \"mam\"" } else { "" };
     format!(
         r#"daemonize = false
 run_as_root = true
@@ -49,7 +50,7 @@ c2s_direct_tls_ports = {{ }}
 s2s_ports = {{ }}
 http_ports = {{ }}
 https_ports = {{ }}
-modules_enabled = {{ "roster", "saslauth", "tls", "disco", "presence", "message", "iq", "ping", "offline", "smacks" }}
+modules_enabled = {{ "roster", "saslauth", "tls", "disco", "presence", "message", "iq", "ping", "offline", "smacks"{archive} }}
 modules_disabled = {{ "s2s" }}
 c2s_require_encryption = true
 authentication = "internal_hashed"

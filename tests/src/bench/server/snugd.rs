@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use admin_api::archive::{self, Keep};
 use admin_api::transfer::{Credentials, Existing, Import, PAGE_ACCOUNTS_MAX, Record, ScramKeys};
 use admin_api::{Call, Client, Problem, ProblemKind, Role, Secret, setup};
 use base64::Engine;
@@ -35,17 +36,24 @@ pub(super) fn present() -> Result<()> {
     }
 }
 
+/// Where the admin socket of a server in `folder` is.
+pub(super) fn socket(folder: &Path) -> PathBuf {
+    folder.join("admin.sock")
+}
+
 /// Starts it, finishes its set-up and imports the accounts.
 pub(super) async fn start(plan: &Start<'_>) -> Result<Child> {
     let data = plan.folder.join("data");
     std::fs::create_dir(&data).doing(|| data.display().to_string())?;
-    let socket = plan.folder.join("admin.sock");
+    let socket = socket(plan.folder);
     let config = plan.write("snug.toml", &config(plan, &socket))?;
     let mut command = Command::new(program());
     command.arg("--config").arg(config);
     let child = plan.spawn(command).await?;
     let client = Client::new(socket, Role::Operator);
     set_up(&client).await?;
+    let keep = if plan.archive { Keep::ForEver } else { Keep::Off };
+    call(&client, archive::Set { keep }).await?;
     let names: Vec<String> = (0..plan.accounts).map(user).collect();
     for page in names.chunks(PAGE_ACCOUNTS_MAX) {
         let records = page.iter().map(|name| record(plan, name)).collect();

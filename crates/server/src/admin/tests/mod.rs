@@ -1,6 +1,7 @@
 //! Calls over the real socket to a real daemon, as panel and command line make them.
 
 mod accounts;
+mod archive;
 mod daemon;
 mod fingerprints;
 mod panel;

@@ -14,20 +14,21 @@
 //! archive but its owner's sessions; an answer takes memory and time for a page, however large the
 //! archive is.
 
-use store::StoreError;
+use store::{Span, Store, StoreError};
 use xmpp::element::Element;
 use xmpp::error::{StanzaCondition, StanzaError};
 use xmpp::jid::Jid;
 use xmpp::ns;
 use xmpp::stanza::{IqType, Kind, Stanza};
 
-use super::{Cx, Feature, IqRoute, Spec, Target};
+use super::{Cx, Feature, IqRoute, Spec, Target, not_yours};
 use crate::effect::Handled;
 use crate::limits::ARCHIVE_MESSAGE_BYTES_MAX;
 
 mod answer;
 mod id;
 pub mod keeping;
+mod moves;
 mod prefs;
 pub mod purge;
 mod query;
@@ -38,12 +39,13 @@ mod rules;
 mod tests;
 
 #[cfg(test)]
-pub(crate) use tests::{put, size};
+pub(crate) use tests::{messages, put, size};
 
 use id::Id;
 
 /// Tables of this feature.
-pub const TABLES: &[&str] = &[rows::MESSAGES.name(), rows::WITH.name(), prefs::PREFS.name()];
+pub const TABLES: &[&str] =
+    &[rows::MESSAGES.name(), rows::WITH.name(), prefs::PREFS.name(), purge::MARKS.name()];
 
 /// See the module.
 pub const FEATURE: Feature = Feature {
@@ -55,6 +57,7 @@ pub const FEATURE: Feature = Feature {
         route(IqType::Get, Target::Account, "metadata", answer::metadata),
         route(IqType::Get, Target::Account, "prefs", prefs::get),
         route(IqType::Set, Target::Account, "prefs", prefs::set),
+        // §8.1
         route(IqType::Set, Target::Contact, "query", not_yours),
         route(IqType::Get, Target::Contact, "query", not_yours),
         route(IqType::Get, Target::Contact, "metadata", not_yours),
@@ -64,6 +67,7 @@ pub const FEATURE: Feature = Feature {
     outgoing: Some(outgoing),
     accepted: Some(accepted),
     removed: Some(removed),
+    moves: Some(moves::MOVES),
     ..Feature::new("archive", Spec::Xep { number: 313, version: "1.1.3" })
 };
 
@@ -74,12 +78,6 @@ const fn route(
     run: fn(&mut Cx<'_>, &Stanza) -> Handled,
 ) -> IqRoute {
     IqRoute { ty, target, ns: ns::MAM, name, run }
-}
-
-/// §8.1
-#[allow(clippy::unnecessary_wraps, reason = "the shape of an IQ handler")]
-fn not_yours(_: &mut Cx<'_>, _: &Stanza) -> Handled {
-    Err(StanzaError::new(StanzaCondition::Forbidden))
 }
 
 fn unreadable(e: StoreError) -> StanzaError {
@@ -143,6 +141,21 @@ fn archive(cx: &mut Cx<'_>, message: &Stanza, other: &Jid) -> Result<Option<Id>,
         .with_text("The server could not save this message.");
     cx.effects.routed_on_failure.extend(message.error(&error));
     Ok(Some(id))
+}
+
+/// When the oldest message of all archives was archived, in microseconds since 1970.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn oldest(store: &Store) -> Result<Option<u64>, StoreError> {
+    let mut oldest = None;
+    let mut rest = Span::<(String, u64)>::all();
+    // One look per archive, not per message.
+    while let Some((owner, at)) = store.keys(&rows::MESSAGES, &rest, 1)?.pop() {
+        oldest = Some(oldest.map_or(at, |oldest: u64| oldest.min(at)));
+        rest = rest.after(&(owner.as_str(), u64::MAX));
+    }
+    Ok(oldest)
 }
 
 fn removed(cx: &mut Cx<'_>) {

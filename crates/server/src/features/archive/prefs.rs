@@ -81,7 +81,7 @@ impl Prefs {
         }
     }
 
-    fn to_element(&self) -> Element {
+    pub(super) fn to_element(&self) -> Element {
         let list = |name: &'static str, jids: &[String]| {
             let jid = |jid: &String| Element::new("jid", ns::MAM).with_text(jid.as_str());
             jids.iter().map(jid).fold(Element::new(name, ns::MAM), Element::with_child)
@@ -92,7 +92,7 @@ impl Prefs {
             .with_child(list("never", &self.never))
     }
 
-    fn read(prefs: &Element) -> Result<Self, StanzaError> {
+    pub(super) fn read(prefs: &Element) -> Result<Self, StanzaError> {
         let bad = |why: &'static str| StanzaError::new(StanzaCondition::BadRequest).with_text(why);
         let default = prefs.attr("default").and_then(Otherwise::parse);
         let default = default.ok_or_else(|| bad("The default is always, never or roster."))?;

@@ -6,12 +6,41 @@
 //! Invariants: what is removed is the oldest of an archive (XEP-0313 §3: no holes); a run that ends
 //! half-way leaves an archive that can be read, and the next run goes on.
 
-use store::{Batch, Span, Store, StoreError};
+use store::{Batch, Span, Store, StoreError, Table};
 
 use super::rows::{MESSAGES, WITH};
 use crate::daemon::Daemon;
 use crate::durability::NotDurable;
 use crate::limits::ARCHIVE_PURGE_ROWS;
+
+/// Whose messages somebody wants deleted (empty = everybody's), and up to which time, so that it is
+/// done also if it takes more than one life of the daemon.
+pub(super) const MARKS: Table<String, u64> = Table::new("archive_deletions");
+
+/// Notes that all messages of `owner` (`None` = everybody's) from before the time `before` are to
+/// be deleted.
+#[must_use]
+pub fn mark(owner: Option<&str>, before: u64) -> Batch {
+    let mut batch = Batch::new();
+    batch.put(&MARKS, owner.unwrap_or_default(), &before);
+    batch
+}
+
+/// Deletes what is noted. Gives how many messages there were.
+///
+/// # Errors
+/// [`PurgeError`]; what was not finished stays noted.
+pub async fn marked(daemon: &Daemon) -> Result<u64, PurgeError> {
+    let mut removed = 0;
+    while let Some((owner, before)) = daemon.store.scan(&MARKS, &Span::all(), 1)?.pop() {
+        let whose = if owner.is_empty() { Whose::All } else { Whose::Of(&owner) };
+        removed += run(daemon, whose, before).await?;
+        let mut batch = Batch::new();
+        batch.delete(&MARKS, owner.as_str());
+        daemon.durability.wait(daemon.durability.commit(batch)).await?;
+    }
+    Ok(removed)
+}
 
 /// Why a run ended half-way.
 #[derive(Debug)]

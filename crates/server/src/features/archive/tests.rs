@@ -141,6 +141,11 @@ pub(crate) fn put(batch: &mut Batch, owner: &str, at: u64, other: &Jid, xml: Vec
     rows::put(batch, owner, Id { at, mark: 7 }, other, xml);
 }
 
+/// How many messages are archived, of everybody, maybe while some are being deleted.
+pub(crate) fn messages(store: &Store) -> Result<u64, StoreError> {
+    store.count(&rows::MESSAGES, &Span::all())
+}
+
 /// How many messages are archived, of everybody; as many as there are in conversations.
 pub(crate) fn size(store: &Store) -> Result<u64, StoreError> {
     let messages = store.count(&rows::MESSAGES, &Span::all())?;

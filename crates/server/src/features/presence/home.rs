@@ -56,7 +56,7 @@ impl Home {
             dispatch: Dispatch::new(),
             settle: crate::settle::Settle::default(),
             keeping: crate::features::archive::keeping::Keeping::new(
-                crate::features::archive::keeping::Keep::DEFAULT,
+                admin_api::archive::Keep::DEFAULT,
             ),
             counters: crate::counters::Counters::default(),
             stopping: watch::Sender::new(false),
