@@ -30,6 +30,7 @@ pub trait PublicCall: Call {}
 impl PublicCall for daemon::Facts {}
 impl PublicCall for daemon::Status {}
 impl PublicCall for panel::SignIn {}
+impl PublicCall for admin_api::push::Services {}
 impl PublicCall for setup::Finish {}
 impl PublicCall for setup::State {}
 impl PublicCall for tls::Authority {}

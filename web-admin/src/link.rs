@@ -34,6 +34,12 @@ pub fn person(jid: &str) -> String {
     format!("/person/{}", encode(local(jid)))
 }
 
+/// The devices of a person that are woken by push services.
+#[must_use]
+pub fn push(jid: &str) -> String {
+    format!("/push/{}", encode(local(jid)))
+}
+
 /// The fingerprints of a person.
 #[must_use]
 pub fn fingerprints(jid: &str) -> String {

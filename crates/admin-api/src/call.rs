@@ -6,8 +6,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Secret, accounts, archive, daemon, fingerprints, panel, protection, sessions, setup, tls,
-    transfer,
+    Secret, accounts, archive, daemon, fingerprints, panel, protection, sessions, setup, tls, transfer, push,
 };
 
 /// Version of the protocol on the socket. Both ends must agree exactly: they are
@@ -218,6 +217,14 @@ requests! {
     ProtectionSet(protection::Set) -> protection::Rules,
     /// The rules about encryption, and the counts.
     ProtectionShow(protection::Show) -> protection::Rules,
+    /// Show or choose what a person's pushes tell.
+    PushChoose(push::Choose) -> push::Preview,
+    /// The devices that asked to be woken.
+    PushList(push::List) -> Vec<push::Device>,
+    /// Stop waking devices.
+    PushOff(push::Off) -> push::Ended,
+    /// The push services in use.
+    PushServices(push::Services) -> Vec<push::Service>,
     /// Close a client's connection.
     SessionKick(sessions::Kick) -> sessions::Kicked,
     /// The clients that are connected.

@@ -17,6 +17,7 @@ pub mod fingerprints;
 pub mod frame;
 pub mod panel;
 pub mod protection;
+pub mod push;
 pub mod secret;
 pub mod sessions;
 pub mod setup;

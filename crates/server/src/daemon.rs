@@ -18,6 +18,7 @@ use crate::counters::Counters;
 use crate::durability::Durability;
 use crate::features::Dispatch;
 use crate::features::archive::keeping::Keeping;
+use crate::features::push::Pushing;
 use crate::protection::Protection;
 use crate::registry::{Registry, SessionId};
 use crate::settle::Settle;
@@ -66,6 +67,8 @@ pub struct Daemon {
     pub protection: Protection,
     /// IQ dispatch.
     pub dispatch: Dispatch,
+    /// Devices to be woken.
+    pub pushing: Pushing,
     /// What waits for the disk before it may be routed.
     pub settle: Settle,
     /// How long messages are archived.

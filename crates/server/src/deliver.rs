@@ -18,7 +18,7 @@ use xmpp::stanza::{IqType, Kind, MessageType, PresenceType, Stanza};
 use crate::daemon::{Daemon, Now};
 use crate::durability::Ticket;
 use crate::effect::{Effects, Handled};
-use crate::features::{self, Cx, Gate, Pick, Target, offline, otr_delivery, pep, presence};
+use crate::features::{self, Cx, Gate, Pick, Target, offline, otr_delivery, pep, presence, push};
 use crate::letter::Letter;
 use crate::outbox::End;
 use crate::registry::{self, Account, SessionId};
@@ -107,8 +107,11 @@ fn to_server(
             bounce(daemon, &stanza, StanzaCondition::ServiceUnavailable, list);
             0
         }
-        // Answers of clients to the server's own requests end here.
-        Class::Iq(IqType::Error | IqType::Result) | Class::Presence(_) => 0,
+        Class::Iq(IqType::Error | IqType::Result) => {
+            push::answered(daemon, errand.now, &stanza);
+            0
+        }
+        Class::Presence(_) => 0,
     }
 }
 

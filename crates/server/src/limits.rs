@@ -178,6 +178,49 @@ pub const PROTECTION_HINT_EVERY: u64 = 30 * 24 * 3600;
 /// Bytes of one vCard as XML. Pictures of people in lists are some 20 kB.
 pub const VCARD_BYTES_MAX: usize = 128 * 1024;
 
+/// Devices of one account registered for push (XEP-0357); the oldest goes beyond. Apps register
+/// again under a new name when they are installed again.
+pub const PUSH_DEVICES_MAX: usize = 32;
+
+/// Bytes of the name of a push service's node.
+pub const PUSH_NODE_BYTES_MAX: usize = 1_023;
+
+/// Bytes of what a push service wants to be told with each push, as XML. It is a token.
+pub const PUSH_OPTIONS_BYTES_MAX: usize = 4_096;
+
+/// Bytes of a message's text in a push: what a notification can show.
+pub const PUSH_BODY_BYTES_MAX: usize = 512;
+
+/// Shortest time between two pushes to one device. A device that was woken connects within it, and
+/// gets all that came meanwhile.
+pub const PUSH_QUIET: Duration = Duration::from_secs(15);
+
+/// Time for a client that is connected to acknowledge a message, before it counts as asleep. It is
+/// asked after [`ACK_REQUEST_SILENCE`]; the rest is for slow networks.
+pub const PUSH_READ_WAIT: Duration = Duration::from_secs(10);
+
+/// Time for a push service to answer.
+pub const PUSH_ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// First wait after a push that a service could not take; it doubles from there.
+pub const PUSH_BACK_OFF_FIRST: Duration = Duration::from_secs(60);
+
+/// Longest such wait.
+pub const PUSH_BACK_OFF_MAX: Duration = Duration::from_secs(6 * 3600);
+
+/// Temporary failures in a row after which a registration ends: about two days of a service that
+/// is away. The app registers again when it is next opened.
+pub const PUSH_FAILURES_MAX: u32 = 16;
+
+/// Pushes without an answer at once. A family's devices fit, if all their services are dead.
+pub const PUSHES_IN_FLIGHT_MAX: usize = 256;
+
+/// The same to one service, so that a dead one leaves room for the others.
+pub const PUSHES_IN_FLIGHT_PER_SERVICE_MAX: usize = 64;
+
+/// Pushes sent before others get their turn.
+pub const PUSHES_PER_TURN: usize = 32;
+
 /// Private elements (XEP-0049) of one account. Clients use a handful of names.
 pub const PRIVATE_XML_ELEMENTS_MAX: usize = 64;
 
@@ -379,5 +422,6 @@ const _: () = assert!(VCARD_BYTES_MAX < OUTBOX_BYTES_MAX / 2);
 const _: () = assert!(PEP_ITEM_BYTES_MAX < PEP_ANSWER_BYTES_MAX);
 const _: () = assert!(ParserLimits::STRANGER.stanza_bytes < OUTBOX_BYTES_MAX);
 const _: () = assert!(INPUT_BURST_BYTES as usize >= OUTBOX_BYTES_MAX);
+const _: () = assert!(PUSHES_IN_FLIGHT_PER_SERVICE_MAX < PUSHES_IN_FLIGHT_MAX);
 const _: () = assert!(ACK_REQUEST_EVERY < MANAGED_STANZAS_MAX);
 const _: () = assert!(LAST_ACKS_TIME_MAX.as_secs() < SHUTDOWN_TIME_MAX.as_secs());

@@ -297,6 +297,21 @@ impl Outbox {
         Some(Ok(HandedOver { queues: taken, line: self.line.take_over(), kept }))
     }
 
+    /// Is the client inactive, or gone for the moment?
+    #[must_use]
+    pub fn is_resting(&self) -> bool {
+        self.lock().waiting.is_some()
+    }
+
+    /// Is something for the client that was not written or, with stream management, not
+    /// acknowledged? What may wait for an inactive client does not count.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        let queues = self.lock();
+        let unacknowledged = queues.sent.as_ref().is_some_and(|sent| !sent.is_empty());
+        unacknowledged || !queues.ready.is_empty() || !queues.held.is_empty()
+    }
+
     /// Letters whose writing failed: some may have reached the client, none surely. Twice is
     /// better than never.
     pub fn not_written(&self, letters: Vec<Arc<Letter>>) {

@@ -6,7 +6,7 @@
 use store::Schema;
 
 use crate::features::{
-    archive, blocking, last, offline, pep, private_xml, roster, subscription, vcard_temp,
+    archive, blocking, last, offline, pep, private_xml, push, roster, subscription, vcard_temp,
 };
 use crate::{accounts, admin, auth, protection, settings};
 
@@ -27,6 +27,7 @@ const OWNERS: &[&[&str]] = &[
     offline::TABLES,
     pep::TABLES,
     private_xml::TABLES,
+    push::TABLES,
     roster::TABLES,
     subscription::TABLES,
     vcard_temp::TABLES,

@@ -19,6 +19,7 @@ use crate::daemon::{Daemon, Now};
 use crate::durability::Durability;
 use crate::features::Dispatch;
 use crate::features::archive::keeping::Keeping;
+use crate::features::push::{self, Pushing};
 use crate::limits::SHUTDOWN_TIME_MAX;
 use crate::listen::Listeners;
 use crate::protection::Protection;
@@ -69,6 +70,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         tls,
         components: Components::open(&config.components).map_err(because)?,
         dispatch: Dispatch::new(),
+        pushing: Pushing::default(),
         settle: Settle::default(),
         keeping: Keeping::new(settings.keep),
         counters: Counters::default(),
@@ -82,6 +84,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         store,
     });
     tokio::spawn(settle::run(Arc::clone(&daemon)));
+    tokio::spawn(push::run(Arc::clone(&daemon)));
     admin::serve(&daemon).map_err(because)?;
     let listeners = Listeners::open(&daemon).await.map_err(because)?;
     component::listen(&daemon).await.map_err(because)?;

@@ -5,6 +5,7 @@
 mod archive;
 mod components;
 mod harness;
+mod push;
 mod stream_management;
 mod thousand_cuts;
 

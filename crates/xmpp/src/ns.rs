@@ -171,6 +171,8 @@ namespaces! {
     CSI = "urn:xmpp:csi:0";
     /// Push notifications: XEP-0357.
     PUSH = "urn:xmpp:push:0";
+    /// Push notifications, form of what they tell: XEP-0357.
+    PUSH_SUMMARY = "urn:xmpp:push:summary";
     /// Unique and stable stanza identifiers: XEP-0359.
     STANZA_ID = "urn:xmpp:sid:0";
     /// HTTP file upload: XEP-0363.

@@ -16,6 +16,7 @@ pub mod people;
 pub mod person;
 pub mod privacy;
 pub mod protection;
+pub mod push;
 pub mod setup;
 pub mod sign_in;
 pub mod sign_out;
@@ -35,6 +36,7 @@ pub static ALL: &[&Page] = &[
     &home::PAGE,
     &people::PAGE,
     &person::PAGE,
+    &push::PAGE,
     &fingerprints::PAGE,
     &protection::PAGE,
     &clients::PAGE,

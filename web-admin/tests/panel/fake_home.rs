@@ -6,7 +6,7 @@ use std::time::Duration;
 use admin_api::accounts::{self, Account, Role, State};
 use admin_api::fingerprints::{Change, Entry};
 use admin_api::{Envelope, Problem, ProblemKind, Request, Secret, UnixTime};
-use admin_api::{archive, panel, protection, sessions, setup, tls};
+use admin_api::{archive, panel, protection, push, sessions, setup, tls};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use serde_json::Value;
 
@@ -29,6 +29,8 @@ pub(crate) struct Home {
     pub(crate) history: Vec<(String, Change)>,
     pub(crate) rules: protection::Rules,
     pub(crate) clients: Vec<sessions::Session>,
+    pub(crate) pushes: Vec<push::Device>,
+    pub(crate) preview: push::Preview,
     /// Every request as it came, in JSON.
     pub(crate) requests: Vec<String>,
     /// Before each answer.
@@ -65,6 +67,8 @@ impl Home {
                 people: Vec::new(),
             },
             clients: Vec::new(),
+            pushes: Vec::new(),
+            preview: push::Preview::Nothing,
             requests: Vec::new(),
             delay: Duration::ZERO,
             files: false,
@@ -163,6 +167,11 @@ impl Home {
             Request::DaemonFacts(_) => json(self.facts()),
             Request::DaemonStatus(_) => json(self.status()),
             Request::PanelSignIn(call) => json(self.sign_in(call)?),
+            Request::PushServices(_) => {
+                let devices = u32::try_from(self.pushes.len()).expect("few");
+                let service = self.pushes.first().map(|d| d.service.clone());
+                json(service.map(|service| push::Service { service, devices }).as_slice())
+            }
             Request::SetupFinish(call) => json(self.finish(call)?),
             Request::SetupState(call) => {
                 let code_ok = call.code.is_some_and(|code| code.expose() == CODE);
@@ -218,6 +227,19 @@ impl Home {
                     self.clients.iter().map(|s| s.jid.clone()).filter(|j| *j == call.jid).collect();
                 self.clients.retain(|s| s.jid != call.jid);
                 json(sessions::Kicked { closed })
+            }
+            Request::PushList(_) => json(&self.pushes),
+            Request::PushChoose(call) => {
+                self.preview = call.preview.unwrap_or(self.preview);
+                json(self.preview)
+            }
+            Request::PushOff(call) => {
+                let before = self.pushes.len();
+                self.pushes.retain(|d| Some(&d.node) != call.node.as_ref());
+                if self.pushes.len() == before {
+                    return Err(Problem::new(ProblemKind::NotFound, "No such device is woken."));
+                }
+                json(push::Ended { devices: 1 })
             }
             other => match self.accounts_call(other)? {
                 Ok(value) => Ok(value),

@@ -14,6 +14,7 @@ mod pages;
 mod people;
 mod process;
 mod protection;
+mod push;
 mod setup;
 mod signing_in;
 

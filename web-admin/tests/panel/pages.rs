@@ -103,7 +103,8 @@ async fn every_page_renders_for_a_visitor_or_leads_to_the_sign_in() {
         }
     }
     assert!(guarded >= 17 && open >= 9, "{guarded} {open}");
-    let public = ["setup-state", "tls-panel-leaf", "tls-authority", "daemon-facts"];
+    let public =
+        ["setup-state", "tls-panel-leaf", "tls-authority", "daemon-facts", "push-services"];
     stage.daemon.home(|home| {
         for request in &home.requests {
             let kind = request.split('"').nth(1).expect("a kind");

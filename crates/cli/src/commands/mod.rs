@@ -9,6 +9,7 @@ mod fingerprint;
 mod health;
 mod import;
 mod protection;
+mod push;
 mod session;
 mod setup;
 mod status;
@@ -43,6 +44,9 @@ pub(crate) enum Command {
     /// How much encryption the home asks for, and how much there is
     #[command(subcommand)]
     Protection(protection::Command),
+    /// Devices that are woken by push services
+    #[command(subcommand)]
+    Push(push::Command),
     /// Connected clients
     #[command(subcommand)]
     Session(session::Command),
@@ -67,6 +71,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<ExitCode, F
         Command::Health(c) => health::run(&c, context),
         Command::Import(c) => import::run(&c, context),
         Command::Protection(c) => protection::run(c, context),
+        Command::Push(c) => push::run(c, context),
         Command::Session(c) => session::run(c, context),
         Command::Setup(c) => setup::run(&c, context),
         Command::Status(c) => status::run(&c, context),

@@ -66,6 +66,7 @@ pub(super) fn need(request: &Request) -> Need {
         Request::DaemonFacts(_)
         | Request::DaemonStatus(_)
         | Request::PanelSignIn(_)
+        | Request::PushServices(_)
         | Request::SetupFinish(_)
         | Request::SetupState(_)
         | Request::TlsAuthority(_)
@@ -88,6 +89,9 @@ pub(super) fn need(request: &Request) -> Need {
         | Request::FingerprintUpdate(_)
         | Request::ProtectionSet(_)
         | Request::ProtectionShow(_)
+        | Request::PushChoose(_)
+        | Request::PushList(_)
+        | Request::PushOff(_)
         | Request::SessionKick(_)
         | Request::SessionList(_)
         | Request::TlsReload(_) => Need::Admin,

@@ -16,6 +16,7 @@ mod daemon;
 pub mod fingerprints;
 pub mod panel;
 mod protection;
+mod push;
 mod sessions;
 mod setup;
 #[cfg(test)]
@@ -258,6 +259,10 @@ async fn dispatch(
         Request::PanelWho(c) => reply_to(&c, panel::who(daemon, caller)),
         Request::ProtectionSet(c) => reply_to(&c, protection::set(daemon, &c).await),
         Request::ProtectionShow(c) => reply_to(&c, protection::show(daemon, &c)),
+        Request::PushChoose(c) => reply_to(&c, push::choose(daemon, &c).await),
+        Request::PushList(c) => reply_to(&c, push::list(daemon, &c)),
+        Request::PushOff(c) => reply_to(&c, push::off(daemon, &c).await),
+        Request::PushServices(c) => reply_to(&c, push::services(daemon)),
         Request::SessionKick(c) => reply_to(&c, sessions::kick(daemon, &c)),
         Request::SessionList(c) => reply_to(&c, sessions::list(daemon, &c)),
         Request::SetupCode(c) => reply_to(&c, setup::code(daemon).await),

@@ -37,6 +37,7 @@ pub mod pep;
 pub mod ping;
 pub mod presence;
 pub mod private_xml;
+pub mod push;
 pub mod roster;
 pub mod stanza_ids;
 pub mod stream_limits;
@@ -70,6 +71,7 @@ pub const ALL: &[Feature] = &[
     ping::FEATURE,
     presence::FEATURE,
     private_xml::FEATURE,
+    push::FEATURE,
     roster::FEATURE,
     stream_limits::FEATURE,
     stream_management::FEATURE,

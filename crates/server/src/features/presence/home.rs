@@ -54,6 +54,7 @@ impl Home {
             tls: crate::tls::Tls::open(&config, Some("home.example")).unwrap(),
             components: crate::component::Components::default(),
             dispatch: Dispatch::new(),
+            pushing: crate::features::push::Pushing::default(),
             settle: crate::settle::Settle::default(),
             keeping: crate::features::archive::keeping::Keeping::new(
                 admin_api::archive::Keep::DEFAULT,
