@@ -19,6 +19,7 @@ use crate::durability::Durability;
 use crate::features::Dispatch;
 use crate::features::archive::keeping::Keeping;
 use crate::features::push::Pushing;
+use crate::features::registration;
 use crate::protection::Protection;
 use crate::registry::{Registry, SessionId};
 use crate::settle::Settle;
@@ -69,6 +70,8 @@ pub struct Daemon {
     pub dispatch: Dispatch,
     /// Devices to be woken.
     pub pushing: Pushing,
+    /// Changes that people want made to their accounts.
+    pub registrations: registration::Waiting,
     /// What waits for the disk before it may be routed.
     pub settle: Settle,
     /// How long messages are archived.

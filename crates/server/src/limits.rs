@@ -112,6 +112,13 @@ pub const COMPONENT_STANZAS_MAX: usize = 2 * ROSTER_ITEMS_MAX + OUTBOX_STANZAS_M
 /// Bytes waiting for one component.
 pub const COMPONENT_BYTES_MAX: usize = 4 * OUTBOX_BYTES_MAX;
 
+/// Requests to change or delete an account in-band (XEP-0077) that wait for their turn. Each takes
+/// a moment of hashing.
+pub const REGISTRATIONS_WAITING_MAX: usize = 16;
+
+/// Such requests of one account per hour: people mistype.
+pub const REGISTRATIONS_PER_HOUR: u32 = 10;
+
 /// Contacts in one roster. Beyond it a roster set is refused.
 pub const ROSTER_ITEMS_MAX: usize = 2_000;
 

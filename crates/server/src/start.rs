@@ -20,6 +20,7 @@ use crate::durability::Durability;
 use crate::features::Dispatch;
 use crate::features::archive::keeping::Keeping;
 use crate::features::push::{self, Pushing};
+use crate::features::registration;
 use crate::limits::SHUTDOWN_TIME_MAX;
 use crate::listen::Listeners;
 use crate::protection::Protection;
@@ -71,6 +72,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         components: Components::open(&config.components).map_err(because)?,
         dispatch: Dispatch::new(),
         pushing: Pushing::default(),
+        registrations: registration::Waiting::default(),
         settle: Settle::default(),
         keeping: Keeping::new(settings.keep),
         counters: Counters::default(),
@@ -85,6 +87,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     });
     tokio::spawn(settle::run(Arc::clone(&daemon)));
     tokio::spawn(push::run(Arc::clone(&daemon)));
+    tokio::spawn(registration::run(Arc::clone(&daemon)));
     admin::serve(&daemon).map_err(because)?;
     let listeners = Listeners::open(&daemon).await.map_err(because)?;
     component::listen(&daemon).await.map_err(because)?;

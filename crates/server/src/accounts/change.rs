@@ -192,7 +192,37 @@ impl Accounts {
         jid: &BareJid,
         until: u64,
     ) -> Result<(), ChangeError> {
-        let _turn = self.changes.lock().await;
+        let _turn = self.mark_deleted(daemon, jid, until).await?;
+        disconnect(daemon, jid, "The account was deleted by an administrator.");
+        Ok(())
+    }
+
+    /// As [`Accounts::delete`], by its owner. `last_words` are said before its clients are
+    /// disconnected.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn delete_own(
+        &self,
+        daemon: &Daemon,
+        jid: &BareJid,
+        until: u64,
+        last_words: impl FnOnce(),
+    ) -> Result<(), ChangeError> {
+        let _turn = self.mark_deleted(daemon, jid, until).await?;
+        last_words();
+        disconnect(daemon, jid, "The account was deleted by its owner.");
+        Ok(())
+    }
+
+    /// Deletes `jid`; its clients are still there. Gives the turn.
+    async fn mark_deleted(
+        &self,
+        daemon: &Daemon,
+        jid: &BareJid,
+        until: u64,
+    ) -> Result<tokio::sync::MutexGuard<'_, ()>, ChangeError> {
+        let turn = self.changes.lock().await;
         let mut record = self.existing(jid)?.as_ref().clone();
         self.keep_an_admin(jid, &record)?;
         let was_locked = match record.state {
@@ -204,8 +234,7 @@ impl Accounts {
         let mut batch = Batch::new();
         panel::end_all_of(&daemon.store, &mut batch, jid)?;
         self.put(daemon, jid, &record, batch).await?;
-        disconnect(daemon, jid, "The account was deleted by an administrator.");
-        Ok(())
+        Ok(turn)
     }
 
     /// Brings back a deleted account as it was, locked if it was locked.

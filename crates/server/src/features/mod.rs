@@ -38,6 +38,7 @@ pub mod ping;
 pub mod presence;
 pub mod private_xml;
 pub mod push;
+pub mod registration;
 pub mod roster;
 pub mod stanza_ids;
 pub mod stream_limits;
@@ -72,6 +73,7 @@ pub const ALL: &[Feature] = &[
     presence::FEATURE,
     private_xml::FEATURE,
     push::FEATURE,
+    registration::FEATURE,
     roster::FEATURE,
     stream_limits::FEATURE,
     stream_management::FEATURE,

@@ -127,6 +127,12 @@ pub(crate) const REMARKS: &[Remark] = &[
     },
     Remark { note: "Of the account's own clients.", ..plain("client_caps") },
     Remark { test: Some(SERVICES), ..plain("contact") },
+    Remark {
+        complete: false,
+        note: "Changing one's password and deleting one's account. New accounts are made in the \
+               panel.",
+        ..plain("registration")
+    },
     Remark { test: Some(SERVICES), ..plain("stream_limits") },
     Remark {
         test: Some("crates/server/tests/stream_management/mod.rs"),

@@ -55,6 +55,7 @@ impl Home {
             components: crate::component::Components::default(),
             dispatch: Dispatch::new(),
             pushing: crate::features::push::Pushing::default(),
+            registrations: crate::features::registration::Waiting::default(),
             settle: crate::settle::Settle::default(),
             keeping: crate::features::archive::keeping::Keeping::new(
                 admin_api::archive::Keep::DEFAULT,
