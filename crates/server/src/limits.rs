@@ -387,6 +387,22 @@ pub const ADMIN_WRITE_TIME_MAX: Duration = Duration::from_secs(10);
 /// admin socket, of which some must stay free for the health page.
 pub const PANEL_SIGN_INS_MAX: usize = 6;
 
+/// Devices remembered per account; the one unseen for longest is forgotten beyond. Nobody has
+/// this many, but a client that is installed anew each time looks like it.
+pub const DEVICES_PER_ACCOUNT_MAX: usize = 50;
+
+/// Seconds after which a device that did not log in is forgotten: three months, after which
+/// nobody expects it back.
+pub const DEVICE_UNSEEN_SECONDS_MAX: u64 = 90 * 24 * 3600;
+
+/// Life of a device's token, seconds: a month of holidays fits; a lost phone does not stay signed
+/// in for ever.
+pub const TOKEN_SECONDS_MAX: u64 = 30 * 24 * 3600;
+
+/// Age from which a token is replaced at log-in, seconds. A day spares the card a write at every
+/// reconnect, and leaves a copied token little use.
+pub const TOKEN_ROTATE_SECONDS: u64 = 24 * 3600;
+
 /// Panel sessions of one person; the oldest ends beyond.
 pub const PANEL_SESSIONS_PER_ACCOUNT_MAX: usize = 20;
 
@@ -432,3 +448,5 @@ const _: () = assert!(INPUT_BURST_BYTES as usize >= OUTBOX_BYTES_MAX);
 const _: () = assert!(PUSHES_IN_FLIGHT_PER_SERVICE_MAX < PUSHES_IN_FLIGHT_MAX);
 const _: () = assert!(ACK_REQUEST_EVERY < MANAGED_STANZAS_MAX);
 const _: () = assert!(LAST_ACKS_TIME_MAX.as_secs() < SHUTDOWN_TIME_MAX.as_secs());
+const _: () = assert!(TOKEN_ROTATE_SECONDS < TOKEN_SECONDS_MAX);
+const _: () = assert!(TOKEN_SECONDS_MAX <= DEVICE_UNSEEN_SECONDS_MAX);

@@ -8,7 +8,7 @@ use store::Schema;
 use crate::features::{
     archive, blocking, last, offline, pep, private_xml, push, roster, subscription, vcard_temp,
 };
-use crate::{accounts, admin, auth, protection, settings};
+use crate::{accounts, admin, auth, devices, protection, settings};
 
 /// Version of what is stored.
 const VERSION: u32 = 1;
@@ -19,6 +19,7 @@ const OWNERS: &[&[&str]] = &[
     admin::fingerprints::TABLES,
     admin::panel::TABLES,
     auth::TABLES,
+    devices::TABLES,
     protection::TABLES,
     settings::TABLES,
     archive::TABLES,

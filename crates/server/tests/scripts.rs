@@ -1,4 +1,5 @@
-//! Runs every script of `scripts/` against a real daemon, and what scripts cannot say: cut sockets.
+//! Runs every script of `scripts/` against a real daemon, and what scripts cannot say: cut sockets, what
+//! goes over the wire at once.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -6,6 +7,7 @@ mod archive;
 mod components;
 mod harness;
 mod push;
+mod sasl2;
 mod stream_management;
 mod thousand_cuts;
 

@@ -193,6 +193,12 @@ namespaces! {
     BIND2 = "urn:xmpp:bind:0";
     /// Tokens for fast authentication: XEP-0484.
     FAST = "urn:xmpp:fast:0";
+    /// Tasks that upgrade what a password is verified with: XEP-0480.
+    SASL_UPGRADE = "urn:xmpp:sasl:upgrade:0";
+    /// The data of such a task for SCRAM: XEP-0480.
+    SCRAM_UPGRADE = "urn:xmpp:scram-upgrade:0";
+    /// Client access management: XEP-0494.
+    CLIENT_ACCESS = "urn:xmpp:cam:0";
     /// User avatar conversion: XEP-0398.
     AVATAR_CONVERSION = "urn:xmpp:pep-vcard-conversion:0";
     /// PEP native bookmarks: XEP-0402.

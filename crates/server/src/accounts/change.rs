@@ -10,6 +10,7 @@ use admin_api::Secret;
 use store::Batch;
 use xmpp::error::{StreamCondition, StreamError};
 use xmpp::jid::BareJid;
+use xmpp::scram::ScramKeys;
 use zeroize::Zeroizing;
 
 pub use super::error::ChangeError;
@@ -17,6 +18,7 @@ use super::password::{self, PasswordError};
 use super::{ACCOUNTS, Accounts, NameError, RESERVED, Record, Role, State, StoredKeys, derive_all};
 use crate::admin::panel;
 use crate::daemon::{Daemon, Now};
+use crate::devices::{self, Revoke};
 use crate::outbox::End;
 use crate::registry;
 
@@ -148,9 +150,7 @@ impl Accounts {
         // Made member meanwhile? Then there is nothing to sign in to.
         record.panel_hash = credentials.panel_hash.filter(|_| record.role == Role::Admin);
         record.scram = credentials.scram;
-        let mut batch = Batch::new();
-        panel::end_all_of(&daemon.store, &mut batch, jid)?;
-        self.put(daemon, jid, &record, batch).await?;
+        self.put_and_revoke(daemon, jid, &record, Revoke::NewPassword).await?;
         self.count_hashes()?;
         Ok(credentials.generated)
     }
@@ -171,14 +171,11 @@ impl Accounts {
             self.keep_an_admin(jid, &record)?;
         }
         record.state = if locked { State::Locked } else { State::Active };
-        let mut batch = Batch::new();
-        if locked {
-            panel::end_all_of(&daemon.store, &mut batch, jid)?;
+        if !locked {
+            return self.put(daemon, jid, &record, Batch::new()).await;
         }
-        self.put(daemon, jid, &record, batch).await?;
-        if locked {
-            disconnect(daemon, jid, "The account was locked by an administrator.");
-        }
+        self.put_and_revoke(daemon, jid, &record, Revoke::LockedOut).await?;
+        disconnect(daemon, jid, "The account was locked by an administrator.");
         Ok(())
     }
 
@@ -231,9 +228,7 @@ impl Accounts {
             State::Deleted { was_locked, .. } => was_locked,
         };
         record.state = State::Deleted { until, was_locked };
-        let mut batch = Batch::new();
-        panel::end_all_of(&daemon.store, &mut batch, jid)?;
-        self.put(daemon, jid, &record, batch).await?;
+        self.put_and_revoke(daemon, jid, &record, Revoke::LockedOut).await?;
         Ok(turn)
     }
 
@@ -317,6 +312,52 @@ impl Accounts {
     ) -> Result<(), ChangeError> {
         Self::put_into(&mut batch, jid, record);
         Ok(self.write(daemon, batch, &[jid.local().unwrap_or_default()]).await?)
+    }
+
+    /// As [`Accounts::put`], signs the person out of the panel and takes the tokens of the
+    /// account's devices away. Under the account's lock, so that no device gets one between.
+    async fn put_and_revoke(
+        &self,
+        daemon: &Daemon,
+        jid: &BareJid,
+        record: &Record,
+        why: Revoke,
+    ) -> Result<(), ChangeError> {
+        let mut batch = Batch::new();
+        panel::end_all_of(&daemon.store, &mut batch, jid)?;
+        let locals = [jid.local().unwrap_or_default()];
+        let ticket = {
+            let entry = daemon.registry.entry(jid);
+            let _account = registry::lock(&entry);
+            devices::revoke_all(&daemon.store, &mut batch, jid, why)?;
+            Self::put_into(&mut batch, jid, record);
+            self.enqueue(daemon, batch, &locals)
+        };
+        Ok(self.settled(daemon, ticket, &locals).await?)
+    }
+
+    /// Adds `keys`, of the password that `seen` verifies, to an account that has none of that hash.
+    /// Gives the record as it is then.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; [`ChangeError::NotFound`] if the password was changed since `seen`.
+    pub(crate) async fn add_keys(
+        &self,
+        daemon: &Daemon,
+        jid: &BareJid,
+        seen: &Record,
+        keys: &ScramKeys,
+    ) -> Result<Arc<Record>, ChangeError> {
+        let _turn = self.changes.lock().await;
+        let mut record = self.not_deleted(jid)?;
+        let has = record.scram.iter().any(|k| k.hash() == Some(keys.hash()));
+        if record.scram != seen.scram || !record.is_active() || has {
+            return Err(ChangeError::NotFound(jid.clone()));
+        }
+        record.scram.push(StoredKeys::from(keys));
+        self.put(daemon, jid, &record, Batch::new()).await?;
+        self.count_hashes()?;
+        self.existing(jid)
     }
 
     pub(super) fn existing(&self, jid: &BareJid) -> Result<Arc<Record>, ChangeError> {

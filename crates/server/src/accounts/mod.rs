@@ -281,6 +281,16 @@ impl Accounts {
         locals: &[&str],
     ) -> Result<(), NotDurable> {
         let ticket = self.enqueue(daemon, batch, locals);
+        self.settled(daemon, ticket, locals).await
+    }
+
+    /// Waits until what was enqueued with `ticket`, of `locals`, is durable.
+    async fn settled(
+        &self,
+        daemon: &Daemon,
+        ticket: Ticket,
+        locals: &[&str],
+    ) -> Result<(), NotDurable> {
         let done = daemon.durability.wait(ticket).await;
         if done.is_err() {
             // Somebody may have read what was not to be.

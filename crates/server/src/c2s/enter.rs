@@ -3,15 +3,18 @@
 //! Invariant: each question is answered, once; a wrong password before makes the next try wait.
 
 use tokio::io::AsyncWrite;
-use xmpp::error::{StanzaCondition, StanzaError};
+use xmpp::error::{StanzaCondition, StanzaError, StreamCondition, StreamError};
+use xmpp::hashed_token::TokenMechanism;
 use xmpp::jid::BareJid;
 use xmpp::negotiate::{InlineBind, Input, NotResumed, Remember, Resumption};
 use xmpp::sasl::Condition;
-use xmpp::scram::ScramHash;
+use xmpp::scram::{ScramHash, ScramKeys};
+use xmpp::user_agent::AgentId;
 
 use super::Login;
+use crate::accounts;
 use crate::daemon::Now;
-use crate::devices::DeviceName;
+use crate::devices::{self, DeviceName, Outdated, Proof, Remembered};
 use crate::registry::About;
 use crate::session::Session;
 use crate::session::resume::{Claim, Refusal};
@@ -36,6 +39,7 @@ impl Login<'_> {
     }
 
     pub(super) fn look_up(&mut self, user: &BareJid, hash: ScramHash) {
+        self.note_password(user);
         let input = match self.daemon.auth.scram_keys(self.daemon, user, hash) {
             Ok(found) => Input::Keys { found },
             Err(_) => Input::Refused(Condition::TemporaryAuthFailure),
@@ -44,6 +48,7 @@ impl Login<'_> {
     }
 
     pub(super) async fn check_plain(&mut self, user: &BareJid, password: &str) {
+        self.note_password(user);
         let input = match self.daemon.auth.check_plain(self.daemon, user, password).await {
             Ok(right) => Input::PlainChecked(right),
             Err(_) => Input::Refused(Condition::TemporaryAuthFailure),
@@ -51,12 +56,90 @@ impl Login<'_> {
         self.negotiator.feed(input);
     }
 
-    /// XEP-0388 §2.4: the client says which one it is.
-    pub(super) fn remember(&mut self, client: &Remember) {
-        if let (Some((user, _)), Some(agent)) = (&self.user, &client.agent.id) {
-            self.device = Some(DeviceName::new(self.daemon.auth.device_secret(), user, agent));
+    /// Notes which password is asked for, before it is looked at: if it is changed meanwhile, its
+    /// proof is good for nothing more than this log-in.
+    fn note_password(&mut self, user: &BareJid) {
+        let record = self.daemon.accounts.lookup(user).ok().flatten();
+        self.proof = record.map(Proof::Password);
+    }
+
+    pub(super) fn look_up_tokens(
+        &mut self,
+        user: &BareJid,
+        agent: &AgentId,
+        mechanism: TokenMechanism,
+    ) {
+        let name = DeviceName::new(self.daemon.auth.device_secret(), user, agent);
+        let input = match devices::held(self.daemon, user, &name, mechanism) {
+            Ok((held, tokens)) => {
+                self.proof = Some(Proof::Token(held));
+                Input::Tokens(tokens)
+            }
+            Err(e) => {
+                tracing::error!(error = %e, "a device cannot be read");
+                Input::Refused(Condition::TemporaryAuthFailure)
+            }
+        };
+        self.negotiator.feed(input);
+    }
+
+    /// XEP-0480 §2.2: which keys the account lacks.
+    pub(super) fn ask_upgrades(&mut self) {
+        let lacking = match &self.proof {
+            Some(Proof::Password(record)) => {
+                let has = |hash| record.scram.iter().any(|keys| keys.hash() == Some(hash));
+                ScramHash::ALL.into_iter().filter(|hash| !has(*hash)).collect()
+            }
+            _ => Vec::new(),
+        };
+        self.negotiator.feed(Input::Upgrades(lacking));
+    }
+
+    /// XEP-0480 §3: new keys of the password that was right.
+    pub(super) async fn upgrade(&mut self, hash: ScramHash, salt: &[u8], salted: &[u8]) {
+        let keys = ScramKeys::from_salted(hash, salt, accounts::ITERATIONS, salted).ok();
+        let upgraded = match (&self.user, &self.proof, keys) {
+            (Some((user, _)), Some(Proof::Password(seen)), Some(keys)) => {
+                self.daemon.accounts.add_keys(self.daemon, user, seen, &keys).await.ok()
+            }
+            _ => None,
+        };
+        self.negotiator.feed(Input::Upgraded(upgraded.is_some()));
+        if let Some(record) = upgraded {
+            self.daemon.counters.add("login", "upgraded");
+            self.proof = Some(Proof::Password(record));
         }
-        self.negotiator.feed(Input::Remembered(None));
+    }
+
+    /// XEP-0388 §2.4: the client says which one it is; XEP-0484: its tokens.
+    pub(super) async fn remember(&mut self, client: &Remember) {
+        let remembered = match (&self.user, &client.agent.id, &self.proof) {
+            (Some((user, _)), Some(agent), Some(proof)) => {
+                let name = DeviceName::new(self.daemon.auth.device_secret(), user, agent);
+                let remembered = devices::remember(self.daemon, user, &name, client, proof);
+                self.device = Some(name);
+                remembered
+            }
+            // The health log-in has no devices.
+            _ => Ok(Remembered::default()),
+        };
+        let input = match remembered {
+            Ok(Remembered { token, ticket }) => {
+                match self.daemon.durability.wait(ticket).await {
+                    Ok(()) => Input::Remembered(token),
+                    // Without a new one the old one goes on; one that is given back must be over.
+                    Err(_) if client.used.is_none_or(|used| !used.invalidate) => {
+                        Input::Remembered(None)
+                    }
+                    Err(_) => Input::Failed(StreamCondition::InternalServerError.into()),
+                }
+            }
+            Err(Outdated) => Input::Failed(
+                StreamError::new(StreamCondition::NotAuthorized)
+                    .with_text("the password or token was changed meanwhile"),
+            ),
+        };
+        self.negotiator.feed(input);
     }
 
     fn about(&self, mechanism: &'static str) -> About {

@@ -20,10 +20,11 @@ use xmpp::error::StreamCondition;
 use xmpp::jid::BareJid;
 use xmpp::negotiate::{Config, Input, Negotiator, Output, Transport, Wants};
 use xmpp::parser::{Parser, ParserLimits};
-use xmpp::sasl::{ChannelBindings, Condition};
+use xmpp::sasl::ChannelBindings;
+use xmpp::scram::ScramHash;
 
 use crate::daemon::{Daemon, Now};
-use crate::devices::DeviceName;
+use crate::devices::{DeviceName, Proof};
 use crate::limits::{self, LOGIN_TIME_MAX, WRITE_STALL_MAX};
 use crate::listen::Accepted;
 use crate::session::Session;
@@ -85,6 +86,8 @@ struct Login<'a> {
     /// What is to be written next.
     out: String,
     user: Option<(BareJid, &'static str)>,
+    /// What a right proof would be of.
+    proof: Option<Proof>,
     /// Which device it is, where the client says so.
     device: Option<DeviceName>,
     session: Option<Session>,
@@ -118,6 +121,7 @@ async fn log_in(
         tls_version: "",
         out: String::new(),
         user: None,
+        proof: None,
         device: None,
         session: None,
     };
@@ -149,11 +153,13 @@ fn config(daemon: &Arc<Daemon>) -> Arc<Config> {
     {
         return Arc::clone(config);
     }
+    let upgrades = [ScramHash::Sha256, ScramHash::Sha512].into_iter();
     let config = Arc::new(Config {
         domain,
+        upgrades: upgrades.filter(|hash| !hashes.contains(hash)).collect(),
         hashes,
         plain: daemon.config.c2s.plain,
-        fast: false,
+        fast: true,
         inline: features::inline_features(),
         features: features::stream_features(daemon),
         fake_secret: daemon.auth.fake_secret(),
@@ -227,9 +233,11 @@ impl Login<'_> {
                     }
                     self.look_up(&user, hash);
                 }
-                // None are offered.
-                Output::LookUpTokens { .. } => {
-                    self.negotiator.feed(Input::Refused(Condition::InvalidMechanism));
+                Output::LookUpTokens { user, agent, mechanism } => {
+                    if !self.slow_down(&user, socket).await {
+                        return Step::Close;
+                    }
+                    self.look_up_tokens(&user, &agent, mechanism);
                 }
                 Output::CheckPlain { user, password } => {
                     if !self.slow_down(&user, socket).await {
@@ -246,7 +254,11 @@ impl Login<'_> {
                     self.daemon.auth.succeeded(self.daemon, self.peer.ip(), &user, now);
                     self.user = Some((user, mechanism));
                 }
-                Output::Remember(client) => self.remember(&client),
+                Output::AskUpgrades => self.ask_upgrades(),
+                Output::Upgrade { hash, salt, salted } => {
+                    self.upgrade(hash, &salt, salted.expose()).await;
+                }
+                Output::Remember(client) => self.remember(&client).await,
                 Output::Bind { resource } => self.bind(resource.as_deref()),
                 Output::InlineBind(bind) => self.inline_bind(&bind),
                 Output::Resume { previd, handled, inline: false } => self.resume(&previd, handled),

@@ -1,4 +1,4 @@
-//! Removes what has had its time: deleted accounts past their grace, panel sessions, set-up codes,
+//! Removes what has had its time: deleted accounts past their grace, panel sessions, devices, set-up codes,
 //! wrong passwords of long ago, registry entries that nobody uses.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::{Run, Service};
 use crate::accounts::State;
 use crate::admin::panel;
 use crate::daemon::{Daemon, Now};
-use crate::settings;
+use crate::{devices, settings};
 
 /// Every ten minutes: nothing here is urgent, since what is over is not used either way.
 pub(super) const SERVICE: Service =
@@ -23,6 +23,7 @@ fn run(daemon: Arc<Daemon>) -> Run {
         daemon.auth.sweep(now);
         daemon.registry.sweep();
         panel::sweep(&daemon, now.unix).map_err(|e| e.to_string())?;
+        devices::sweep(&daemon, now.unix).map_err(|e| e.to_string())?;
         expire_setup_code(&daemon, now)?;
         remove_accounts(&daemon, now).await
     })

@@ -244,6 +244,11 @@ pub(crate) const MORE: &[More] = &[
         ..xep(384, "0.9.1", "crates/server/src/features/pep/mod.rs", "omemo")
     },
     More {
+        note: "Offline messages are handed over as ever, not deleted: see ADR 9.",
+        ..xep(386, "1.1.0", "crates/server/src/session/inline.rs", "bind2")
+    },
+    xep(388, "1.0.4", "crates/xmpp/src/negotiate/entrance.rs", "sasl2"),
+    More {
         note: PASSED_ON,
         ..xep(393, "1.1.1", "crates/server/src/router.rs", "passes_untouched")
     },
@@ -268,5 +273,24 @@ pub(crate) const MORE: &[More] = &[
     More {
         note: PASSED_ON,
         ..xep(461, "0.2.1", "crates/server/src/router.rs", "passes_untouched")
+    },
+    xep(
+        474,
+        "0.5.0",
+        "crates/xmpp/src/scram/downgrade.rs",
+        "crates/xmpp/src/negotiate/tests/sasl2.rs",
+    ),
+    More {
+        note: "For accounts that came without keys of SHA-256 or SHA-512.",
+        ..xep(
+            480,
+            "0.2.0",
+            "crates/xmpp/src/negotiate/upgrade.rs",
+            "crates/server/tests/sasl2/upgrade.rs",
+        )
+    },
+    More {
+        note: "Without TLS early data.",
+        ..xep(484, "0.2.0", "crates/server/src/devices/mod.rs", "fast")
     },
 ];

@@ -18,6 +18,9 @@ use crate::{ns, stream_header, writer};
 /// Bytes of a stream id before they are written in hexadecimal. RFC 6120 §4.7.3: unpredictable.
 const STREAM_ID_BYTES: usize = 12;
 
+/// Bytes of a salt of new keys.
+pub(super) const SALT_BYTES: usize = 16;
+
 pub(super) struct Context {
     pub(super) config: Arc<Config>,
     random: Random,
@@ -93,6 +96,11 @@ impl Context {
     /// A nonce for SCRAM.
     pub(super) fn nonce(&mut self) -> String {
         scram::nonce(&self.random.bytes::<NONCE_BYTES>())
+    }
+
+    /// A salt for new keys.
+    pub(super) fn salt(&mut self) -> [u8; SALT_BYTES] {
+        self.random.bytes()
     }
 
     /// Keys for a user that does not exist.

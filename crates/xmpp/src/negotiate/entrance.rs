@@ -1,13 +1,15 @@
 //! SASL2: from the right proof to `<success/>`, which says all that was done on the way.
 //!
-//! Spec: XEP-0388 §2.6.1; XEP-0386 §3.2; XEP-0198 §9 (inline); XEP-0484 §3.2–3.6.
+//! Spec: XEP-0388 §2.6.1; XEP-0386 §3.2; XEP-0198 §9 (inline); XEP-0484 §3.2–3.6;
+//! XEP-0480 §2 (upgrades).
 //! Invariants: nothing is said of success before everything asked for was done; a session is
 //! resumed or bound, never both; whoever is in has one session or none.
 
-use super::auth::{Proven, Secure};
+use super::auth::{self, Proven, Secure};
 use super::bind::LoggedIn;
 use super::context::Context;
 use super::request::Request;
+use super::upgrade::{self, Task};
 use super::{
     Input, NewToken, NotResumed, Output, Remember, Resumption, State, TokenUse, Wants, header,
     misuse,
@@ -16,7 +18,9 @@ use crate::element::Element;
 use crate::error::{StanzaCondition, StanzaError, StreamCondition, StreamError};
 use crate::hashed_token::TokenMechanism;
 use crate::jid::{BareJid, Jid};
-use crate::{datetime, ns, resume, sasl};
+use crate::sasl::{self, Condition};
+use crate::scram::ScramHash;
+use crate::{datetime, ns, resume};
 
 /// A client that is who it says, and is being let in.
 pub(super) struct Entrance {
@@ -26,11 +30,17 @@ pub(super) struct Entrance {
     request: Request,
     /// What `<success/>` says beside who it is.
     results: Vec<Element>,
+    /// What its tokens and the connection allow it to want.
+    remember: Option<Remember>,
     step: Step,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
+    AskUpgrades,
+    /// The client is to begin this task.
+    ExpectNext(ScramHash),
+    ExpectData(Task),
+    Upgrade,
     Remember,
     Resume,
     Bind,
@@ -50,19 +60,23 @@ pub(super) fn begin(cx: &mut Context, secure: &Secure, proven: Proven, request: 
             cx.config.fast && TokenMechanism::offered(&secure.bindings).any(|m| m == *wanted)
         }),
     });
-    let entrance = Entrance { user, data, request, results: Vec::new(), step: Step::Remember };
-    match remember {
-        Some(remember) => {
-            cx.put(Output::Remember(Box::new(remember)));
-            State::Enter(entrance)
-        }
-        None => entrance.resume(cx),
+    let mut entrance =
+        Entrance { user, data, request, results: Vec::new(), remember, step: Step::AskUpgrades };
+    // A token is no password: whoever has one may not make new keys.
+    entrance.request.upgrades.retain(|hash| token.is_none() && cx.config.upgrades.contains(hash));
+    if entrance.request.upgrades.is_empty() {
+        return entrance.remember(cx);
     }
+    cx.put(Output::AskUpgrades);
+    State::Enter(entrance)
 }
 
 impl Entrance {
     pub(super) fn wants(&self) -> Wants {
         match self.step {
+            Step::AskUpgrades => Wants::Upgrades,
+            Step::ExpectNext(_) | Step::ExpectData(_) => Wants::Event,
+            Step::Upgrade => Wants::Upgraded,
             Step::Remember => Wants::Remembered,
             Step::Resume => Wants::Resumed,
             Step::Bind => Wants::InlineBound,
@@ -71,7 +85,15 @@ impl Entrance {
 
     /// The caller's answer.
     pub(super) fn answer(mut self, cx: &mut Context, input: Input) -> Result<State, StreamError> {
-        match (self.step, input) {
+        match (&self.step, input) {
+            (Step::AskUpgrades, Input::Upgrades(lacking)) => {
+                self.request.upgrades.retain(|hash| lacking.contains(hash));
+                Ok(self.next_task(cx))
+            }
+            (Step::Upgrade, Input::Upgraded(true)) => Ok(self.next_task(cx)),
+            (Step::Upgrade, Input::Upgraded(false)) => {
+                Err(give_up(cx, Condition::TemporaryAuthFailure))
+            }
             (Step::Remember, Input::Remembered(token)) => {
                 self.results.extend(token.as_ref().map(NewToken::to_element));
                 Ok(self.resume(cx))
@@ -79,6 +101,55 @@ impl Entrance {
             (Step::Resume, Input::Resumed(answer)) => self.resumed(cx, answer),
             (Step::Bind, Input::InlineBound(answer)) => self.bound(cx, answer),
             _ => Err(misuse()),
+        }
+    }
+
+    /// An element of the client, while it has a task.
+    pub(super) fn element(
+        mut self,
+        cx: &mut Context,
+        element: &Element,
+    ) -> Result<State, StreamError> {
+        if element.is("abort", ns::SASL2) {
+            return Err(give_up(cx, Condition::Aborted));
+        }
+        self.step = match self.step {
+            Step::ExpectNext(hash) => match Task::begin(cx, hash, element) {
+                Some(task) => Step::ExpectData(task),
+                None => return Err(give_up(cx, Condition::MalformedRequest)),
+            },
+            Step::ExpectData(task) => {
+                let salted = task.salted(element).map_err(|condition| give_up(cx, condition))?;
+                let Task { hash, salt } = task;
+                cx.put(Output::Upgrade { hash, salt: salt.to_vec(), salted });
+                Step::Upgrade
+            }
+            _ => return Err(misuse()),
+        };
+        Ok(State::Enter(self))
+    }
+
+    /// XEP-0480 §2.2: one task after the other.
+    fn next_task(mut self, cx: &mut Context) -> State {
+        if self.request.upgrades.is_empty() {
+            return self.remember(cx);
+        }
+        let hash = self.request.upgrades.remove(0);
+        // One is enough of each.
+        self.request.upgrades.retain(|other| *other != hash);
+        cx.send(&upgrade::propose(hash, self.data.take()));
+        self.step = Step::ExpectNext(hash);
+        State::Enter(self)
+    }
+
+    fn remember(mut self, cx: &mut Context) -> State {
+        match self.remember.take() {
+            Some(remember) => {
+                cx.put(Output::Remember(Box::new(remember)));
+                self.step = Step::Remember;
+                State::Enter(self)
+            }
+            None => self.resume(cx),
         }
     }
 
@@ -168,6 +239,12 @@ impl Entrance {
         self.results.drain(..).for_each(|result| success.push(result));
         cx.send(&success);
     }
+}
+
+/// The log-in ends with a task: XEP-0388 §5.8 has no second one on this stream.
+fn give_up(cx: &mut Context, condition: Condition) -> StreamError {
+    cx.send(&auth::failure(condition));
+    StreamError::new(StreamCondition::PolicyViolation).with_text("the log-in was not finished")
 }
 
 /// No session, although one was asked for: XEP-0386 has no words for it, and a client that was

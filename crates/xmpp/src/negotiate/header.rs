@@ -7,7 +7,7 @@
 use super::auth::{LogIn, Secure};
 use super::bind::LoggedIn;
 use super::context::Context;
-use super::{State, tls};
+use super::{State, tls, upgrade};
 use crate::element::Element;
 use crate::error::{StreamCondition, StreamError};
 use crate::hashed_token::TokenMechanism;
@@ -113,6 +113,7 @@ fn offer_sasl(cx: &Context, secure: &Secure, features: &mut Element) {
         authentication.push(Element::new("mechanism", ns::SASL2).with_text(mechanism.name()));
     }
     authentication.push(inline(cx, secure));
+    upgrade::offer(&cx.config.upgrades).for_each(|offer| authentication.push(offer));
     features.push(mechanisms);
     features.push(authentication);
     let mut types = Element::new("sasl-channel-binding", ns::SASL_CHANNEL_BINDING);

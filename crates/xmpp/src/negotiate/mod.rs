@@ -3,7 +3,8 @@
 //! Spec: RFC 6120 §4 (streams), §5 (STARTTLS), §6 (SASL), §7 (resource binding); RFC 7590 §3
 //! (TLS always); RFC 3921 §3 (the session request of old clients); XEP-0368 (direct TLS);
 //! XEP-0440 (types of channel binding); XEP-0198 §5 (resuming instead of binding); XEP-0388
-//! (SASL2), with it XEP-0386 (binding), XEP-0484 (tokens) and XEP-0198 §9 (resuming) in one go.
+//! (SASL2), with it XEP-0386 (binding), XEP-0484 (tokens), XEP-0480 (new keys) and XEP-0198 §9
+//! (resuming) in one go; XEP-0474 (what was offered is signed).
 //!
 //! [`Negotiator`] is pure: **feed one [`Input`], drain [`Negotiator::poll`] to `None`, carry the
 //! outputs out in their order, only then feed again.** What it waits for is [`Negotiator::wants`];
@@ -21,9 +22,11 @@ mod entrance;
 mod header;
 mod request;
 mod tls;
+mod upgrade;
 
 pub use bind::late_request;
 pub use request::InlineBind;
+pub use upgrade::Salted;
 
 use std::sync::Arc;
 
@@ -66,6 +69,8 @@ pub struct Config {
     pub features: Vec<Element>,
     /// Features that a session can begin with (XEP-0386 §3.1).
     pub inline: Vec<&'static str>,
+    /// The hashes that some accounts lack keys for, and that a client can help to (XEP-0480).
+    pub upgrades: Vec<ScramHash>,
     /// Secret of [`ScramKeys::fake`]; must outlive restarts.
     pub fake_secret: Zeroizing<[u8; 32]>,
     /// PBKDF2 iterations of new accounts, which made-up ones resemble.
@@ -125,11 +130,17 @@ pub enum Input {
     /// Answer to [`Output::LookUpTokens`]: as many tokens for an unknown client as for a known one,
     /// else the time tells which it is.
     Tokens(Vec<Token>),
+    /// Answer to [`Output::Upgrade`]: whether the account has the keys.
+    Upgraded(bool),
+    /// Answer to [`Output::AskUpgrades`]: the hashes that the account has no keys of.
+    Upgrades(Vec<ScramHash>),
 }
 
 /// What to do, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
+    /// Say which hashes the account has no keys of, and feed [`Input::Upgrades`].
+    AskUpgrades,
     /// The user is who it says; the client is told next.
     Authenticated {
         /// Who.
@@ -198,6 +209,16 @@ pub enum Output {
     },
     /// A new stream follows on this connection (`Parser::restart`).
     RestartParser,
+    /// Keep keys of the password by which the user logged in, made with [`Config::iterations`], and
+    /// feed [`Input::Upgraded`].
+    Upgrade {
+        /// Of which hash.
+        hash: ScramHash,
+        /// With which salt.
+        salt: Vec<u8>,
+        /// What the client made of its password.
+        salted: Salted,
+    },
     /// Write this text.
     Send(String),
     /// Flush, shake hands as the TLS server on the bare connection, feed
@@ -301,6 +322,10 @@ pub enum Wants {
     Resumed,
     /// [`Input::Tokens`] or [`Input::Refused`].
     Tokens,
+    /// [`Input::Upgraded`].
+    Upgraded,
+    /// [`Input::Upgrades`].
+    Upgrades,
 }
 
 /// Where the negotiation stands. Each variant holds what is proven so far.
@@ -376,7 +401,9 @@ fn step(state: State, cx: &mut Context, input: Input) -> Result<State, StreamErr
         }
         (State::ExpectHandshake, _) => Err(misuse()),
         (State::LogIn(log_in), input) if log_in.wants() != Wants::Event => log_in.answer(cx, input),
-        (State::Enter(entrance), input) => entrance.answer(cx, input),
+        (State::Enter(entrance), input) if entrance.wants() != Wants::Event => {
+            entrance.answer(cx, input)
+        }
         (State::AwaitBound { who, id }, Input::Bound(answer)) => who.bound(cx, id, answer),
         (State::AwaitResumed(who), Input::Resumed(answer)) => who.resumed(cx, answer),
         (State::AwaitBound { .. } | State::AwaitResumed(_), _) => Err(misuse()),
@@ -387,6 +414,7 @@ fn step(state: State, cx: &mut Context, input: Input) -> Result<State, StreamErr
         }
         (state, Input::Event { event: StreamEvent::Stanza(element), unread }) => match state {
             State::ExpectStartTls => tls::requested(cx, &element, unread),
+            State::Enter(entrance) => entrance.element(cx, &element),
             State::LogIn(log_in) => log_in.element(cx, &element),
             State::ExpectBind(who) => who.element(cx, &element),
             State::Established => bind::late(cx, &element),

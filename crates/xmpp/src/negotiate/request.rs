@@ -1,11 +1,13 @@
 //! What a client asks for with `<authenticate/>`, beside being authenticated.
 //!
 //! Spec: XEP-0388 §2.4; XEP-0386 §3.2 (`<bind/>`); XEP-0198 §9 (`<resume/>`); XEP-0484 §3
-//! (`<fast/>`, `<request-token/>`). Invariants: what is not known is ignored; of the same thing
+//! (`<fast/>`, `<request-token/>`); XEP-0480 §2.2 (`<upgrade/>`). Invariants: what is not known is ignored; of the same thing
 //! twice the first counts; nothing is done before the client is authenticated.
 
+use super::upgrade;
 use crate::element::Element;
 use crate::hashed_token::TokenMechanism;
+use crate::scram::ScramHash;
 use crate::user_agent::UserAgent;
 use crate::{ns, resume};
 
@@ -43,6 +45,8 @@ pub(super) struct Request {
     pub(super) fast: Option<Fast>,
     /// The mechanism that a new token is wanted for.
     pub(super) token: Option<TokenMechanism>,
+    /// XEP-0480: the hashes that the client would make keys for.
+    pub(super) upgrades: Vec<ScramHash>,
 }
 
 impl Request {
@@ -57,6 +61,11 @@ impl Request {
                 invalidate: matches!(fast.attr("invalidate"), Some("true" | "1")),
             }),
             token: token.and_then(TokenMechanism::from_name),
+            upgrades: authenticate
+                .children()
+                .filter(|child| child.is("upgrade", ns::SASL_UPGRADE))
+                .filter_map(|child| upgrade::hash_of(child.text().trim()))
+                .collect(),
         }
     }
 }

@@ -24,6 +24,7 @@ pub(super) fn config() -> Config {
         hashes: ScramHash::ALL.to_vec(),
         plain: true,
         fast: true,
+        upgrades: vec![ScramHash::Sha256, ScramHash::Sha512],
         inline: vec![crate::ns::CARBONS, crate::ns::SM],
         features: vec![Element::new("ver", "urn:xmpp:features:rosterver")],
         fake_secret: Zeroizing::new([9; 32]),

@@ -93,6 +93,24 @@ impl ScramKeys {
         Ok(ClientKeys::derive(hash, password, salt, iterations)?.into_server_keys())
     }
 
+    /// Keys from what a client made of its password (`SaltedPassword` of RFC 5802 §3) with this
+    /// salt and count.
+    ///
+    /// # Errors
+    /// [`KeysError`] for a value out of bounds.
+    pub fn from_salted(
+        hash: ScramHash,
+        salt: &[u8],
+        iterations: u32,
+        salted: &[u8],
+    ) -> Result<Self, KeysError> {
+        check(salt, iterations)?;
+        if salted.len() != hash.bytes() {
+            return Err(KeysError::Length);
+        }
+        Ok(ClientKeys::from_salted(hash, salt, iterations, salted).into_server_keys())
+    }
+
     /// Keys for a user that does not exist: the salt is always the same for the same `user` and
     /// `secret`, as a real one would be, and no proof fits. `secret` is the server's own and must
     /// outlive restarts; `iterations` must be those of new accounts (clamped to the limits).
@@ -203,13 +221,17 @@ impl ClientKeys {
             return Err(KeysError::Password);
         }
         let salted = crypto::stretch(hash, password.as_bytes(), salt, iterations)?;
-        Ok(Self {
+        Ok(Self::from_salted(hash, salt, iterations, &salted))
+    }
+
+    fn from_salted(hash: ScramHash, salt: &[u8], iterations: u32, salted: &[u8]) -> Self {
+        Self {
             hash,
             salt: salt.to_vec(),
             iterations,
-            client_key: crypto::hmac(hash, &salted, &[b"Client Key"]),
-            server_key: crypto::hmac(hash, &salted, &[b"Server Key"]),
-        })
+            client_key: crypto::hmac(hash, salted, &[b"Client Key"]),
+            server_key: crypto::hmac(hash, salted, &[b"Server Key"]),
+        }
     }
 
     /// Whether these keys answer a challenge with this salt and iteration count.
@@ -264,6 +286,17 @@ mod tests {
     use crate::scram::{ScramError, server};
 
     #[test]
+    fn keys_can_be_made_from_what_a_client_stretched() {
+        for hash in ScramHash::ALL {
+            let salted = crypto::stretch(hash, b"pencil", &[1; 16], ITERATIONS_MIN).unwrap();
+            let keys = ScramKeys::from_salted(hash, &[1; 16], ITERATIONS_MIN, &salted).unwrap();
+            assert!(keys.verify("pencil") && !keys.verify("pen"));
+            let short = ScramKeys::from_salted(hash, &[1; 16], ITERATIONS_MIN, &salted[1..]);
+            assert_eq!(short.err(), Some(KeysError::Length));
+        }
+    }
+
+    #[test]
     fn the_mark_of_fake_keys_wins_over_a_right_password() {
         let hash = ScramHash::Sha256;
         let mut keys = ScramKeys::derive(hash, "pencil", &[1; 16], ITERATIONS_MIN).unwrap();
@@ -272,7 +305,7 @@ mod tests {
             let first = client.first();
             let none = ChannelBindings::default();
             let server = server::client_first(hash, false, &none, first.as_bytes()).unwrap();
-            let (challenge, server) = server.challenge(keys, "def").unwrap();
+            let (challenge, server) = server.challenge(keys, "def", None).unwrap();
             let client = client.server_first(challenge.as_bytes()).unwrap();
             let own = client.keys("pencil").unwrap();
             let (proof, _) = client.answer(&own).unwrap();

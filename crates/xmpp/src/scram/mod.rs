@@ -14,10 +14,12 @@
 
 pub mod client;
 pub(crate) mod crypto;
+mod downgrade;
 mod keys;
 mod message;
 pub mod server;
 
+pub use downgrade::offer_hash;
 pub use keys::{ClientKeys, KeysError, ScramKeys};
 
 use base64::Engine;

@@ -90,7 +90,8 @@ impl ExpectKeys {
     }
 
     /// The message to send, and the next state. `nonce` is from [`super::nonce`]; `keys` of an
-    /// unknown user are from [`ScramKeys::fake`].
+    /// unknown user are from [`ScramKeys::fake`]; `offer` is from [`super::offer_hash`], where the
+    /// client is to compare it with what it was offered.
     ///
     /// # Errors
     /// [`ScramError::WrongKeys`] or [`ScramError::Malformed`] for a wrong argument.
@@ -98,13 +99,19 @@ impl ExpectKeys {
         self,
         keys: ScramKeys,
         nonce: &str,
+        offer: Option<&str>,
     ) -> Result<(String, ExpectFinal), ScramError> {
         if keys.hash() != self.hash {
             return Err(ScramError::WrongKeys);
         }
         let nonce = format!("{}{}", self.nonce, message::nonce(nonce)?);
-        let server_first =
+        let mut server_first =
             format!("r={nonce},s={},i={}", message::encode(keys.salt()), keys.iterations());
+        if let Some(offer) = offer {
+            // XEP-0474 §6.1
+            server_first.push_str(",h=");
+            server_first.push_str(offer);
+        }
         let next = ExpectFinal {
             keys,
             expected_binding: self.expected_binding,

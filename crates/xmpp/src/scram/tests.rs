@@ -58,7 +58,7 @@ fn vectors_of_the_specifications_from_both_sides() {
         let server =
             client_first(hash, false, &ChannelBindings::default(), first.as_bytes()).unwrap();
         assert_eq!((server.username(), server.authzid()), ("user", None));
-        let (sent, server) = server.challenge(keys, server_nonce).unwrap();
+        let (sent, server) = server.challenge(keys, server_nonce, None).unwrap();
         assert_eq!(sent, challenge);
         assert_eq!(server.client_final(last.as_bytes()).as_deref(), Ok(verdict));
 
@@ -93,7 +93,8 @@ fn up_to_proof(
     let bindings =
         if *binding == Binding::Unoffered { ChannelBindings::default() } else { bindings() };
     let server = client_first(hash, plus, &bindings, client.first().as_bytes()).unwrap();
-    let (challenge, server) = server.challenge(server_keys, &nonce(&[2; NONCE_BYTES])).unwrap();
+    let (challenge, server) =
+        server.challenge(server_keys, &nonce(&[2; NONCE_BYTES]), None).unwrap();
     let challenge = client.server_first(challenge.as_bytes()).unwrap();
     let keys = challenge.keys(password).unwrap();
     let (proof, verdict) = challenge.answer(&keys).unwrap();
@@ -273,10 +274,10 @@ fn wrong_arguments_of_the_server_are_errors() {
     let first = || {
         client_first(ScramHash::Sha1, false, &ChannelBindings::default(), b"n,,n=ann,r=x").unwrap()
     };
-    let wrong = first().challenge(keys(ScramHash::Sha256), "y").unwrap_err();
+    let wrong = first().challenge(keys(ScramHash::Sha256), "y", None).unwrap_err();
     assert_eq!(wrong, ScramError::WrongKeys);
     for bad in ["", "a,b", "a b", "\u{e9}"] {
-        assert!(first().challenge(keys(ScramHash::Sha1), bad).is_err(), "{bad}");
+        assert!(first().challenge(keys(ScramHash::Sha1), bad, None).is_err(), "{bad}");
     }
 }
 
@@ -388,11 +389,11 @@ proptest! {
         let there = if bound { bindings() } else { ChannelBindings::default() };
         let keys = ScramKeys::fake(ScramHash::Sha1, &[5; 32], "ann", ITERATIONS);
         if let Ok(server) = client_first(ScramHash::Sha1, plus, &there, &message) {
-            let (_, server) = server.challenge(keys.clone(), "x").unwrap();
+            let (_, server) = server.challenge(keys.clone(), "x", None).unwrap();
             prop_assert!(server.client_final(&message).is_err());
         }
         let first = client_first(ScramHash::Sha1, false, &ChannelBindings::default(), b"n,,n=a,r=b");
-        let (_, server) = first.unwrap().challenge(keys, "x").unwrap();
+        let (_, server) = first.unwrap().challenge(keys, "x", None).unwrap();
         prop_assert!(server.client_final(&message).is_err());
         let client = Client::new(ScramHash::Sha1, "a", &Binding::Never, "r").unwrap();
         prop_assert!(client.server_first(&message).is_err() || message.starts_with(b"r="));

@@ -88,6 +88,9 @@ fn outside(byte: u8, asked: Option<&(BareJid, ScramHash)>) -> Option<Input> {
         })),
         0x14 => Input::InlineBound(Ok((jid(), vec![Element::new("enabled", "urn:xmpp:sm:3")]))),
         0x15 => Input::InlineBound(Err(StanzaCondition::ResourceConstraint.into())),
+        0x16 => Input::Upgrades(vec![ScramHash::Sha256]),
+        0x17 => Input::Upgraded(true),
+        0x18 => Input::Upgraded(false),
         0x0c => Input::Failed(StreamCondition::ConnectionTimeout.into()),
         _ => return None,
     })
@@ -123,6 +126,7 @@ impl Stage {
             hashes: xmpp::scram::ScramHash::ALL.to_vec(),
             plain: true,
             fast: true,
+            upgrades: vec![ScramHash::Sha256, ScramHash::Sha512],
             inline: vec!["urn:xmpp:carbons:2", "urn:xmpp:sm:3"],
             features: vec![Element::new("ver", "urn:xmpp:features:rosterver")],
             fake_secret: [9; 32].into(),
@@ -215,6 +219,7 @@ impl Stage {
                 assert!(self.tls && self.confirmed && !self.authenticated);
                 self.authenticated = true;
             }
+            Output::AskUpgrades | Output::Upgrade { .. } => assert!(self.authenticated),
             Output::Remember(_) => assert!(self.authenticated && self.binds == 0),
             Output::Bind { .. } | Output::InlineBind(_) | Output::Resume { .. } => {
                 assert!(self.authenticated && self.session.is_none());

@@ -10,9 +10,9 @@ use crate::hashed_token::{Claim, TokenMechanism};
 use crate::jid::BareJid;
 use crate::negotiate::context::Context;
 use crate::negotiate::{Input, Output, Password, Wants, misuse};
-use crate::sasl::{Condition, Mechanism, Plain};
+use crate::sasl::{ChannelBinding, Condition, Mechanism, Plain};
 use crate::scram::server::{self, ExpectFinal, ExpectKeys};
-use crate::scram::{ScramHash, ScramKeys};
+use crate::scram::{self, ScramHash};
 use crate::user_agent::AgentId;
 
 /// What the client chose.
@@ -151,7 +151,16 @@ impl Exchange {
             ) => Err(Failed(why, Some(user))),
             (Self::AwaitKeys { user, hash, plus, exchange }, Input::Keys { found }) => {
                 let keys = found.unwrap_or_else(|| cx.fake_keys(hash, user.as_str()));
-                challenge(cx, user, Mechanism::Scram { hash, plus }, exchange, keys)
+                let offer = offer(cx, secure, hash);
+                let nonce = cx.nonce();
+                match exchange.challenge(keys, &nonce, Some(&offer)) {
+                    Ok((message, exchange)) => {
+                        let mechanism = Mechanism::Scram { hash, plus };
+                        let next = Self::ExpectProof { user, mechanism, exchange };
+                        Ok(Progress::Challenge(Some(message), next))
+                    }
+                    Err(e) => Err(Failed(e.condition(), Some(user))),
+                }
             }
             (Self::AwaitPlain { user }, Input::PlainChecked(true)) => {
                 Ok(proven(user, Mechanism::Plain.name(), None))
@@ -228,19 +237,10 @@ fn user(
     Ok(user)
 }
 
-fn challenge(
-    cx: &mut Context,
-    user: BareJid,
-    mechanism: Mechanism,
-    exchange: ExpectKeys,
-    keys: ScramKeys,
-) -> Result<Progress, Failed> {
-    let nonce = cx.nonce();
-    match exchange.challenge(keys, &nonce) {
-        Ok((message, exchange)) => {
-            let next = Exchange::ExpectProof { user, mechanism, exchange };
-            Ok(Progress::Challenge(Some(message), next))
-        }
-        Err(e) => Err(Failed(e.condition(), Some(user))),
-    }
+/// XEP-0474 §6.1: what was offered on this stream; the same in both frames.
+fn offer(cx: &Context, secure: &Secure, hash: ScramHash) -> String {
+    let mechanisms = Mechanism::offered(&secure.bindings, &cx.config.hashes, cx.config.plain);
+    let mechanisms: Vec<_> = mechanisms.into_iter().map(Mechanism::name).collect();
+    let bindings: Vec<_> = secure.bindings.types().map(ChannelBinding::name).collect();
+    scram::offer_hash(hash, &mechanisms, &bindings)
 }

@@ -30,6 +30,11 @@ pub(super) fn refusal(opening: &Element, condition: Condition) -> Option<Element
     Some(frame.failure(condition))
 }
 
+/// SASL2's words for the end of a log-in.
+pub(super) fn failure(condition: Condition) -> Element {
+    Frame::Sasl2.failure(condition)
+}
+
 /// Evidence of TLS.
 pub(super) struct Secure {
     pub(super) bindings: ChannelBindings,

@@ -80,6 +80,8 @@ impl Server {
                     let state = if user == ann() { TokenState::Good } else { TokenState::Fake };
                     self.negotiator.feed(Input::Tokens(vec![token(state)]));
                 }
+                Output::AskUpgrades => self.negotiator.feed(Input::Upgrades(Vec::new())),
+                Output::Upgrade { .. } => self.negotiator.feed(Input::Upgraded(true)),
                 Output::Remember(wish) => {
                     let secret = Zeroizing::new("new".to_owned());
                     let token = wish.wanted.map(|_| NewToken { secret, expires: 86_400 });

@@ -222,6 +222,8 @@ impl Play {
             Wants::Bound => self.make(Move::Bound(true)),
             Wants::Resumed => self.make(Move::Resumed(true)),
             Wants::Tokens => self.make(Move::Tokens(TokenState::Good)),
+            Wants::Upgrades => self.feed(Input::Upgrades(vec![ScramHash::Sha256])),
+            Wants::Upgraded => self.feed(Input::Upgraded(true)),
             Wants::Remembered => self.make(Move::Remembered),
             Wants::InlineBound => self.make(Move::InlineBound(true)),
             Wants::PlainChecked => self.feed(Input::PlainChecked(password == PASSWORD)),
@@ -302,6 +304,9 @@ impl Play {
                 assert!(self.handshaken && self.proven && !self.authenticated);
                 assert_eq!(Some(user), self.user_asked);
                 self.authenticated = true;
+            }
+            Output::AskUpgrades | Output::Upgrade { .. } => {
+                assert!(self.authenticated && !self.established);
             }
             Output::Remember(_) => assert!(self.authenticated && !self.established),
             Output::Bind { .. } | Output::InlineBind(_) | Output::Resume { .. } => {

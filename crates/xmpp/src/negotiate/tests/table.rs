@@ -31,6 +31,7 @@ fn outcome(wanted: Wants, last: &[Output], now: Wants) -> char {
         Some(Output::Resume { .. }) => 'v',
         Some(Output::LookUpTokens { .. }) => 'k',
         Some(Output::Remember(_)) => 'w',
+        Some(Output::AskUpgrades | Output::Upgrade { .. }) => 'u',
         Some(Output::InlineBind(_)) => 'b',
         Some(Output::Send(_)) if text.contains("<success xmlns='urn:xmpp:sasl:2'") => 'S',
         Some(Output::RestartParser) if text.contains("<success ") => 's',

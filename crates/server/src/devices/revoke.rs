@@ -1,0 +1,80 @@
+//! Devices and tokens that are over.
+//!
+//! Invariants: a token that is taken away lets nobody in from the moment on that its batch was
+//! handed to the store; devices that nobody uses any more are forgotten.
+
+use store::{Batch, Span, Store, StoreError};
+use xmpp::jid::BareJid;
+
+use super::{DEVICES, Device, DeviceName, all_of};
+use crate::daemon::Daemon;
+use crate::limits::{DEVICE_UNSEEN_SECONDS_MAX, DEVICES_PER_ACCOUNT_MAX, ROWS_PER_READ};
+use crate::registry;
+
+/// Why tokens are taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Revoke {
+    /// The account has a new password: no device knows it.
+    NewPassword,
+    /// Nobody may log in.
+    LockedOut,
+}
+
+/// Takes the tokens of all devices of `owner` away, in `batch`. The caller holds the account's
+/// lock until `batch` is with the store.
+pub(crate) fn revoke_all(
+    store: &Store,
+    batch: &mut Batch,
+    owner: &BareJid,
+    why: Revoke,
+) -> Result<(), StoreError> {
+    for ((_, name), device) in store.scan(&DEVICES, &all_of(owner), DEVICES_PER_ACCOUNT_MAX)? {
+        let password = device.password && why != Revoke::NewPassword;
+        let device = Device { password, current: None, new: None, ..device };
+        batch.put(&DEVICES, &(owner.as_str(), name.as_str()), &device);
+    }
+    Ok(())
+}
+
+/// Deletes all devices of an account that is removed, in `batch`.
+pub(crate) fn remove_all_of(batch: &mut Batch, owner: &BareJid) {
+    batch.delete_span(&DEVICES, &all_of(owner));
+}
+
+/// Forgets devices that were not seen for [`DEVICE_UNSEEN_SECONDS_MAX`].
+pub(crate) fn sweep(daemon: &Daemon, now: u64) -> Result<(), StoreError> {
+    let mut span = Span::all();
+    loop {
+        let page = daemon.store.scan(&DEVICES, &span, ROWS_PER_READ)?;
+        let Some(((owner, name), _)) = page.last() else { return Ok(()) };
+        span = Span::all().after(&(owner.as_str(), name.as_str()));
+        for ((owner, name), device) in &page {
+            if is_over(device, now) {
+                forget_unseen(daemon, owner, name, now)?;
+            }
+        }
+    }
+}
+
+fn is_over(device: &Device, now: u64) -> bool {
+    device.last_seen + DEVICE_UNSEEN_SECONDS_MAX <= now
+}
+
+fn forget_unseen(daemon: &Daemon, owner: &str, name: &str, now: u64) -> Result<(), StoreError> {
+    let Ok(jid) = BareJid::parse(owner) else { return Ok(()) };
+    let entry = daemon.registry.entry(&jid);
+    let account = registry::lock(&entry);
+    // A client may stay connected for longer.
+    let connected = account
+        .sessions
+        .iter()
+        .any(|s| s.slots.get::<DeviceName>().is_some_and(|d| d.as_str() == name));
+    // Again, under the lock: it may have come back this very moment.
+    let device = daemon.store.get(&DEVICES, &(owner, name))?;
+    if !connected && device.is_some_and(|device| is_over(&device, now)) {
+        let mut batch = Batch::new();
+        batch.delete(&DEVICES, &(owner, name));
+        daemon.durability.commit(batch);
+    }
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! SASL2 (XEP-0388) where scripts have no words for it.
+
+mod one_round_trip;
+mod upgrade;
