@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Secret, accounts, archive, daemon, fingerprints, panel, protection, sessions, setup, tls, transfer, push,
+    Secret, accounts, archive, daemon, fingerprints, panel, protection, sessions, setup, tls, transfer, push, devices,
 };
 
 /// Version of the protocol on the socket. Both ends must agree exactly: they are
@@ -193,6 +193,10 @@ requests! {
     DaemonFacts(daemon::Facts) -> health::DaemonFacts,
     /// Version, domain, counters.
     DaemonStatus(daemon::Status) -> daemon::StatusReply,
+    /// The devices of one account.
+    DeviceList(devices::List) -> Vec<devices::Device>,
+    /// Sign a device out.
+    DeviceRevoke(devices::Revoke) -> devices::Device,
     /// Add a fingerprint to a person.
     FingerprintAdd(fingerprints::Add) -> fingerprints::Entry,
     /// The changes of one person's fingerprints, newest first.

@@ -13,6 +13,7 @@ pub mod accounts;
 pub mod archive;
 pub mod client;
 pub mod daemon;
+pub mod devices;
 pub mod fingerprints;
 pub mod frame;
 pub mod panel;

@@ -1,5 +1,7 @@
-//! Signed-in devices: where the person is signed in to this panel, and ending that.
+//! Devices: the chat apps that the person logs in with, where they are signed in to this panel, and
+//! ending either.
 
+use admin_api::devices::{self, Device};
 use admin_api::panel::{Revoke, Session, Sessions};
 use askama::Template;
 use axum::response::Response;
@@ -24,6 +26,7 @@ pub static PAGE: Page = Page {
     needs: Needs::Admin,
     routes: &[
         Route { path: "/devices", methods: || get(show) },
+        Route { path: "/devices/app", methods: || post(end_app) },
         Route { path: "/devices/end", methods: || post(end) },
         Route { path: "/devices/end-others", methods: || post(end_others) },
     ],
@@ -33,9 +36,39 @@ pub static PAGE: Page = Page {
 #[template(path = "devices.html")]
 struct View {
     frame: Frame,
+    apps: Vec<App>,
     sessions: Vec<Row>,
     others: usize,
     done: &'static str,
+}
+
+/// A chat app of the person.
+struct App {
+    id: String,
+    name: String,
+    place: String,
+    last_seen: When,
+    connected: bool,
+    password: bool,
+    token: bool,
+}
+
+impl App {
+    fn new(app: &Device, now: admin_api::UnixTime) -> Self {
+        let unnamed = || "A chat app without a name".to_owned();
+        // Without a name of its own, its address tells most.
+        let resource = app.session.as_deref().and_then(|jid| jid.split_once('/'));
+        let place = app.device.clone();
+        Self {
+            id: app.id.clone(),
+            name: app.software.clone().unwrap_or_else(unnamed),
+            place: place.or(resource.map(|(_, r)| r.to_owned())).unwrap_or_default(),
+            last_seen: When::day(app.last_seen, now),
+            connected: app.session.is_some(),
+            password: app.password,
+            token: app.token,
+        }
+    }
 }
 
 /// One place where the person is signed in.
@@ -72,13 +105,16 @@ struct Query {
 async fn show(admin: Admin, Asked(query): Asked<Query>) -> Result<Response, Problem> {
     let now = when::now();
     let sessions = admin.call(Sessions {}).await?;
+    let apps = admin.call(devices::List { name: admin.session.person.jid.clone() }).await?;
     let done = match query.done.as_str() {
+        "app" => "That chat app is signed out. With the password it can come back.",
         "ended" => "That device is signed out.",
         "others" => "All other devices are signed out.",
         _ => "",
     };
     render(&View {
         frame: admin.frame(&PAGE),
+        apps: apps.iter().map(|app| App::new(app, now)).collect(),
         others: sessions.iter().filter(|s| !s.current).count(),
         sessions: sessions.iter().map(|s| Row::new(s, now)).collect(),
         done,
@@ -98,6 +134,17 @@ async fn end(admin: Admin, Form(form): Form<EndForm>) -> Result<Response, Proble
         Err(problem) => return Err(problem),
     }
     Ok(see_other("/devices?done=ended"))
+}
+
+async fn end_app(admin: Admin, Form(form): Form<EndForm>) -> Result<Response, Problem> {
+    let name = admin.session.person.jid.clone();
+    match admin.call(devices::Revoke { name, id: form.id }).await {
+        Ok(_) => {}
+        // It is gone already, which is what was wanted.
+        Err(Problem::Daemon(p)) if p.kind == admin_api::ProblemKind::NotFound => {}
+        Err(problem) => return Err(problem),
+    }
+    Ok(see_other("/devices?done=app"))
 }
 
 /// A form without fields of its own.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use admin_api::accounts::{self, Account, Role, State};
 use admin_api::fingerprints::{Change, Entry};
 use admin_api::{Envelope, Problem, ProblemKind, Request, Secret, UnixTime};
-use admin_api::{archive, panel, protection, push, sessions, setup, tls};
+use admin_api::{archive, devices, panel, protection, push, sessions, setup, tls};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use serde_json::Value;
 
@@ -31,6 +31,7 @@ pub(crate) struct Home {
     pub(crate) clients: Vec<sessions::Session>,
     pub(crate) pushes: Vec<push::Device>,
     pub(crate) preview: push::Preview,
+    pub(crate) devices: Vec<devices::Device>,
     /// Every request as it came, in JSON.
     pub(crate) requests: Vec<String>,
     /// Before each answer.
@@ -69,6 +70,7 @@ impl Home {
             clients: Vec::new(),
             pushes: Vec::new(),
             preview: push::Preview::Nothing,
+            devices: Vec::new(),
             requests: Vec::new(),
             delay: Duration::ZERO,
             files: false,
@@ -114,6 +116,17 @@ impl Home {
             since: now - 7_300,
             priority: Some(1),
             asleep: false,
+        });
+        home.devices.push(devices::Device {
+            owner: "ann@home.example".to_owned(),
+            id: "k7mwq2dxc4bnvt3h".to_owned(),
+            software: Some("Talker".to_owned()),
+            device: Some("Ann's <phone>".to_owned()),
+            first_seen: now - now % 86_400 - 5 * 86_400,
+            last_seen: now - now % 86_400 - 86_400,
+            password: true,
+            token: true,
+            session: None,
         });
         home.clients.push(sessions::Session {
             jid: "bob@home.example/phone".to_owned(),
@@ -220,6 +233,15 @@ impl Home {
             Request::ArchiveDelete(call) => {
                 self.erased.push(call.name);
                 json(archive::Deleted { messages: 3, finished: true })
+            }
+            Request::DeviceList(call) => {
+                let of = |d: &&devices::Device| d.owner == call.name;
+                json(self.devices.iter().filter(of).collect::<Vec<_>>())
+            }
+            Request::DeviceRevoke(call) => {
+                let at = self.devices.iter().position(|d| d.id == call.id);
+                let gone = Problem::new(ProblemKind::NotFound, "There is no such device.");
+                json(self.devices.remove(at.ok_or(gone)?))
             }
             Request::SessionList(_) => json(&self.clients),
             Request::SessionKick(call) => {

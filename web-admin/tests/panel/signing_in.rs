@@ -140,6 +140,23 @@ async fn other_devices_can_be_signed_out() {
 }
 
 #[tokio::test]
+async fn a_chat_app_can_be_signed_out() {
+    let stage = Stage::family();
+    let mut browser = stage.ann().await;
+    let page = browser.get("/devices").await;
+    let text = page.text();
+    assert!(text.contains("Talker") && text.contains("yesterday"), "{text}");
+    assert!(page.body.contains("Ann&#39;s &#60;phone&#62;"), "{}", page.body);
+    for _ in 0..2 {
+        let answer = browser.post("/devices/app", &[("id", "k7mwq2dxc4bnvt3h")]).await;
+        let page = browser.follow(&answer).await;
+        assert!(page.text().contains("That chat app is signed out."));
+        assert!(page.text().contains("None was seen yet."));
+    }
+    assert!(stage.daemon.home(|home| home.devices.is_empty()));
+}
+
+#[tokio::test]
 async fn a_cookie_of_any_shape_is_no_way_in() {
     let stage = Stage::family();
     let mut browser: Browser = stage.browser();

@@ -4,6 +4,7 @@ mod account;
 mod archive;
 mod completions;
 mod config;
+mod device;
 mod export;
 mod fingerprint;
 mod health;
@@ -35,6 +36,9 @@ pub(crate) enum Command {
     /// Check the settings file
     #[command(subcommand)]
     Config(config::Command),
+    /// The chat apps that people log in with
+    #[command(subcommand)]
+    Device(device::Command),
     Export(export::Export),
     /// The directory of people's OTR fingerprints
     #[command(subcommand)]
@@ -66,6 +70,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<ExitCode, F
         Command::Archive(c) => archive::run(c, context),
         Command::Completions(c) => completions::run(&c, context),
         Command::Config(c) => config::run(&c, context),
+        Command::Device(c) => device::run(c, context),
         Command::Export(c) => export::run(&c, context),
         Command::Fingerprint(c) => fingerprint::run(c, context),
         Command::Health(c) => health::run(&c, context),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a test may end at any of its steps
 
 mod accounts;
+mod devices;
 mod fake;
 mod fingerprints;
 mod host;

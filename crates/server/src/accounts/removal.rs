@@ -15,12 +15,12 @@ use super::change::{ChangeError, disconnect};
 use super::{ACCOUNTS, Accounts, LAST_LOG_IN, State};
 use crate::admin::{fingerprints, panel};
 use crate::daemon::{Daemon, Now};
+use crate::deliver;
 use crate::durability::Ticket;
 use crate::features::archive::purge::{self, Whose};
 use crate::features::{self, Cx};
 use crate::limits::REMOVAL_WAIT_MAX;
 use crate::registry::{self, Slots};
-use crate::{deliver, devices};
 
 /// How often to look whether the clients are gone.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -66,7 +66,6 @@ impl Accounts {
         panel::end_all_of(&daemon.store, &mut own, jid)?;
         fingerprints::remove_all_of(&mut own, jid);
         daemon.protection.remove_all_of(&mut own, jid);
-        devices::remove_all_of(&mut own, jid);
         let mut list = VecDeque::new();
         let ticket = {
             let entry = daemon.registry.entry(jid);

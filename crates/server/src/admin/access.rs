@@ -82,6 +82,8 @@ pub(super) fn need(request: &Request) -> Need {
         | Request::ArchiveDelete(_)
         | Request::ArchiveSet(_)
         | Request::ArchiveShow(_)
+        | Request::DeviceList(_)
+        | Request::DeviceRevoke(_)
         | Request::FingerprintAdd(_)
         | Request::FingerprintHistory(_)
         | Request::FingerprintList(_)

@@ -13,6 +13,7 @@ mod access;
 mod accounts;
 mod archive;
 mod daemon;
+mod devices;
 pub mod fingerprints;
 pub mod panel;
 mod protection;
@@ -241,6 +242,8 @@ async fn dispatch(
         Request::ArchiveShow(c) => reply_to(&c, archive::show(daemon)),
         Request::DaemonFacts(c) => reply_to(&c, Ok(daemon::facts(daemon).await)),
         Request::DaemonStatus(c) => reply_to(&c, daemon::status(daemon, caller)),
+        Request::DeviceList(c) => reply_to(&c, devices::list(daemon, &c)),
+        Request::DeviceRevoke(c) => reply_to(&c, devices::revoke(daemon, &c).await),
         Request::FingerprintAdd(c) => {
             reply_to(&c, fingerprints::add(daemon, caller.name(), &c).await)
         }

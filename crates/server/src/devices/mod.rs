@@ -7,12 +7,14 @@
 //! Invariants: a device changes under its account's lock only; a token is told to its client once
 //! it is durable; days are kept, not times; an account has at most [`DEVICES_PER_ACCOUNT_MAX`].
 
+mod list;
 mod name;
 mod revoke;
 mod token;
 
+pub use list::{Listed, list};
 pub use name::DeviceName;
-pub(crate) use revoke::{Revoke, remove_all_of, revoke_all, sweep};
+pub(crate) use revoke::{Revoke, forget, remove_all_of, revoke_all, sweep};
 pub use token::{Held, held};
 
 use std::sync::Arc;

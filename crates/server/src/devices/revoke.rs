@@ -9,7 +9,7 @@ use xmpp::jid::BareJid;
 use super::{DEVICES, Device, DeviceName, all_of};
 use crate::daemon::Daemon;
 use crate::limits::{DEVICE_UNSEEN_SECONDS_MAX, DEVICES_PER_ACCOUNT_MAX, ROWS_PER_READ};
-use crate::registry;
+use crate::registry::{self, Account, SessionId};
 
 /// Why tokens are taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,36 @@ pub(crate) fn revoke_all(
         batch.put(&DEVICES, &(owner.as_str(), name.as_str()), &device);
     }
     Ok(())
+}
+
+/// What came of [`forget`].
+#[derive(Debug, Default)]
+pub(crate) struct Forgotten {
+    /// There was such a device, or such a session.
+    pub(crate) found: bool,
+    /// The write that takes it out of the store.
+    pub(crate) batch: Batch,
+    /// Its session, to be ended.
+    pub(crate) session: Option<SessionId>,
+}
+
+/// Forgets what `id` names in the list of an account ([`super::list`]), with its tokens. The caller
+/// holds the account's lock until the batch is with the store.
+pub(crate) fn forget(
+    daemon: &Daemon,
+    account: &Account,
+    id: &str,
+    now: u64,
+) -> Result<Forgotten, StoreError> {
+    let mut forgotten = Forgotten::default();
+    let listed = super::list(daemon, account, now)?.into_iter().find(|listed| listed.id == id);
+    let Some(listed) = listed else { return Ok(forgotten) };
+    forgotten.found = true;
+    forgotten.session = listed.session;
+    if listed.kept {
+        forgotten.batch.delete(&DEVICES, &(account.jid.as_str(), id));
+    }
+    Ok(forgotten)
 }
 
 /// Deletes all devices of an account that is removed, in `batch`.

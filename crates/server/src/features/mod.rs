@@ -23,6 +23,7 @@ pub mod archive;
 pub mod blocking;
 pub mod caps;
 pub mod carbons;
+pub mod client_access;
 pub mod client_caps;
 pub mod contact;
 pub mod csi;
@@ -60,6 +61,7 @@ pub const ALL: &[Feature] = &[
     archive::FEATURE,
     caps::FEATURE,
     carbons::FEATURE,
+    client_access::FEATURE,
     client_caps::FEATURE,
     contact::FEATURE,
     csi::FEATURE,

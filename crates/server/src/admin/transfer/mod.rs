@@ -21,7 +21,6 @@ use super::{panel, store_problem};
 use crate::accounts::change::{disconnect, display_name, not_reserved};
 use crate::accounts::{Accounts, Record, Role, State, StoredKeys, derive_all, password};
 use crate::daemon::{Daemon, Now};
-use crate::devices;
 use crate::features::roster::{self, Item};
 use crate::features::subscription::state::{Half, SubState};
 use crate::features::{self, Cx};
@@ -195,7 +194,6 @@ impl Importing<'_> {
     fn empty(&mut self, record: &Checked<'_>) -> Result<(), Problem> {
         panel::end_all_of(&self.daemon.store, &mut self.batch, &record.jid)
             .map_err(store_problem)?;
-        devices::remove_all_of(&mut self.batch, &record.jid);
         let entry = self.daemon.registry.entry(&record.jid);
         let mut account = registry::lock(&entry);
         let mut cx = Cx::new(self.daemon, Now::read(), &mut account, None);
