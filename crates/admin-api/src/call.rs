@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Secret, accounts, archive, daemon, fingerprints, panel, protection, sessions, setup, tls, transfer, push, devices,
+    Secret, accounts, archive, daemon, devices, fingerprints, panel, protection, push, sessions,
+    setup, tls, transfer,
 };
 
 /// Version of the protocol on the socket. Both ends must agree exactly: they are

@@ -105,6 +105,8 @@ pub struct Feature {
     pub stream_feature: Option<fn(&Daemon) -> Element>,
     /// A session can begin with it (XEP-0386).
     pub(crate) inline: Option<Inline>,
+    /// A session is being bound within log-in: tells its client what it should know, unasked.
+    pub(crate) bound: Option<fn(&mut Cx<'_>, SessionId) -> Option<Element>>,
     /// A form for the server's disco#info (XEP-0128).
     pub(crate) disco_form: Option<fn(&Daemon) -> Option<Element>>,
     /// A session of the account sends this, which is no stanza. `true` = it was for this feature.
@@ -157,6 +159,7 @@ impl Feature {
             iq: &[],
             stream_feature: None,
             inline: None,
+            bound: None,
             disco_form: None,
             nonza: None,
             outgoing: None,
@@ -356,6 +359,11 @@ pub fn on_nonza(cx: &mut Cx<'_>, session: SessionId, element: &Element) -> bool 
 pub fn on_inline(cx: &mut Cx<'_>, session: SessionId, request: &Element) -> Option<Element> {
     let inline = ALL.iter().filter_map(|f| f.inline.as_ref()).find(|i| i.ns == request.ns())?;
     (inline.begin)(cx, session, request)
+}
+
+/// Calls every feature's `bound`.
+pub fn on_bound(cx: &mut Cx<'_>, session: SessionId) -> Vec<Element> {
+    ALL.iter().filter_map(|f| f.bound).filter_map(|hook| hook(cx, session)).collect()
 }
 
 /// Asks every feature's `outgoing`.

@@ -45,7 +45,9 @@ impl Session {
             if let Some(bound) = cx.account.session_mut(id).filter(|_| made_up) {
                 bound.slots.put(otr_delivery::MadeUp);
             }
-            bind.features.iter().filter_map(|wish| features::on_inline(cx, id, wish)).collect()
+            let asked: Vec<_> =
+                bind.features.iter().filter_map(|wish| features::on_inline(cx, id, wish)).collect();
+            features::on_bound(cx, id).into_iter().chain(asked).collect()
         })
     }
 

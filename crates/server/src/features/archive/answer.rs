@@ -38,6 +38,18 @@ pub(super) fn form(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
 
 /// §5
 pub(super) fn metadata(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
+    let metadata = ends(cx)?;
+    cx.reply(iq, Some(metadata));
+    Ok(())
+}
+
+/// XEP-0386 §3.2: how far the archive reaches as the session begins, so that its client can tell
+/// what it missed from what comes. One that cannot be read is left out; the client asks again.
+pub(super) fn bound(cx: &mut Cx<'_>, _: SessionId) -> Option<Element> {
+    ends(cx).ok()
+}
+
+fn ends(cx: &Cx<'_>) -> Result<Element, StanzaError> {
     let owner = cx.account.jid.as_str();
     let mut metadata = Element::new("metadata", ns::MAM);
     let ends = rows::ends(&cx.daemon.store, owner).map_err(unreadable)?;
@@ -49,8 +61,7 @@ pub(super) fn metadata(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
             metadata.push(end);
         }
     }
-    cx.reply(iq, Some(metadata));
-    Ok(())
+    Ok(metadata)
 }
 
 /// §4

@@ -64,6 +64,7 @@ pub const FEATURE: Feature = Feature {
         route(IqType::Get, Target::Contact, "prefs", not_yours),
         route(IqType::Set, Target::Contact, "prefs", not_yours),
     ],
+    bound: Some(answer::bound),
     outgoing: Some(outgoing),
     accepted: Some(accepted),
     removed: Some(removed),
