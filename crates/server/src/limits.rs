@@ -238,6 +238,10 @@ pub const PRIVATE_XML_BYTES_MAX: usize = 64 * 1024;
 /// client and what is wrapped around it.
 pub const PIECE_BYTES_MAX: usize = 480 * 1024;
 
+/// Rooms of one account that older clients and newer ones find alike (XEP-0402 §4.1). Nobody is in
+/// so many; more are kept as published, and not converted.
+pub const BOOKMARKS_MAX: usize = 500;
+
 /// Nodes (XEP-0163) of one account. Clients use some thirty, and OMEMO one more for each device.
 pub const PEP_NODES_MAX: usize = 256;
 

@@ -201,6 +201,8 @@ namespaces! {
     CLIENT_ACCESS = "urn:xmpp:cam:0";
     /// User avatar conversion: XEP-0398.
     AVATAR_CONVERSION = "urn:xmpp:pep-vcard-conversion:0";
+    /// Message displayed synchronization: XEP-0490.
+    DISPLAYED = "urn:xmpp:mds:displayed:0";
     /// PEP native bookmarks: XEP-0402.
     BOOKMARKS = "urn:xmpp:bookmarks:1";
     /// Bookmarks in private storage or PEP: XEP-0048.

@@ -20,7 +20,9 @@ use crate::letter::Letter;
 use crate::registry::{Account, Bound, SessionId};
 
 pub mod archive;
+pub mod avatar_conversion;
 pub mod blocking;
+pub mod bookmarks;
 pub mod caps;
 pub mod carbons;
 pub mod client_access;
@@ -28,6 +30,7 @@ pub mod client_caps;
 pub mod contact;
 pub mod csi;
 pub mod disco;
+pub mod displayed_sync;
 pub mod hints;
 pub mod last;
 pub mod moves;
@@ -57,8 +60,12 @@ pub const ALL: &[Feature] = &[
     stanza_ids::FEATURE,
     // Third, so that what is refused is neither copied nor kept.
     otr_policy::FEATURE,
+    // Before whoever copies or keeps what a client says.
+    displayed_sync::FEATURE,
     // After whatever may refuse a message, before the carbons, which tell its name.
     archive::FEATURE,
+    avatar_conversion::FEATURE,
+    bookmarks::FEATURE,
     caps::FEATURE,
     carbons::FEATURE,
     client_access::FEATURE,
@@ -125,6 +132,9 @@ pub struct Feature {
     /// A session of the account became available with a priority of zero or more: it had none
     /// before, or a negative one.
     pub(crate) available: Option<fn(&mut Cx<'_>, SessionId)>,
+    /// A session of the account is about to say that it is available, to everybody or to one;
+    /// `true` = it did already, and says it again because something else has changed.
+    pub(crate) amend_presence: Option<fn(&mut Cx<'_>, SessionId, &mut Stanza, bool)>,
     /// A session of the account told everybody that it is available; `true` = it was not before.
     pub(crate) presence: Option<fn(&mut Cx<'_>, SessionId, bool)>,
     /// A session of the account answers, by IQ result or error, what the account or the server
@@ -167,6 +177,7 @@ impl Feature {
             accepted: None,
             delivered: None,
             available: None,
+            amend_presence: None,
             presence: None,
             answer: None,
             interested: None,
@@ -396,6 +407,11 @@ pub fn on_delivered(cx: &mut Cx<'_>, message: &Stanza, pick: &Pick<'_>) {
 /// Calls every feature's `available`.
 pub fn on_available(cx: &mut Cx<'_>, session: SessionId) {
     ALL.iter().filter_map(|f| f.available).for_each(|hook| hook(cx, session));
+}
+
+/// Calls every feature's `amend_presence`.
+pub fn on_amend_presence(cx: &mut Cx<'_>, id: SessionId, stanza: &mut Stanza, again: bool) {
+    ALL.iter().filter_map(|f| f.amend_presence).for_each(|hook| hook(cx, id, stanza, again));
 }
 
 /// Calls every feature's `presence`.

@@ -3,6 +3,8 @@
 //! Keeps what clients want to find on the person's other devices, such as notes on contacts, one
 //! element per name and namespace. Spec: §2.3 with its examples, §3 errors.
 //!
+//! Bookmarks are kept by [`bookmarks`](super::bookmarks), which finds them for newer clients as well.
+//!
 //! State: none. Invariants: only the account's own sessions read or change it (§4); an element
 //! without content takes no place, since nothing stored is answered as just that.
 
@@ -14,7 +16,7 @@ use xmpp::ns;
 use xmpp::stanza::{IqType, Stanza};
 
 use super::moves::{Exported, Kind, Moves, Piece};
-use super::{Cx, Feature, IqRoute, Spec, Target, not_yours};
+use super::{Cx, Feature, IqRoute, Spec, Target, bookmarks, not_yours};
 use crate::daemon::Daemon;
 use crate::effect::Handled;
 use crate::limits::{PRIVATE_XML_BYTES_MAX, PRIVATE_XML_ELEMENTS_MAX};
@@ -71,6 +73,11 @@ fn get(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
     let [asked] = named[..] else {
         return Err(StanzaError::new(StanzaCondition::NotAcceptable));
     };
+    if bookmarks::is_storage(asked) {
+        let storage = bookmarks::storage(cx)?;
+        cx.reply(iq, Some(Element::new("query", ns::PRIVATE).with_child(storage)));
+        return Ok(());
+    }
     let key = (cx.account.jid.as_str(), asked.ns(), asked.name());
     let row = cx.daemon.store.get(&PRIVATE, &key).map_err(unreadable)?;
     let found = match row {
@@ -102,6 +109,8 @@ fn keep(cx: &mut Cx<'_>, elements: &[&Element]) -> Handled {
     let mut keys: std::collections::BTreeSet<(String, String, String)> =
         stored.into_iter().collect();
     let mut writes = Batch::new();
+    let (bookmarked, elements): (Vec<&Element>, Vec<&Element>) =
+        elements.iter().partition(|element| bookmarks::is_storage(element));
     for element in elements {
         let key = (owner, element.ns(), element.name());
         let owned = (owner.to_owned(), element.ns().to_owned(), element.name().to_owned());
@@ -117,6 +126,9 @@ fn keep(cx: &mut Cx<'_>, elements: &[&Element]) -> Handled {
                 .with_text("This is more than the server keeps for a client."));
         }
         writes.put(&PRIVATE, &key, &Raw(xml.into_bytes()));
+    }
+    if let Some(storage) = bookmarked.last() {
+        bookmarks::set_storage(cx, storage)?;
     }
     cx.effects.writes.append(writes);
     Ok(())

@@ -9,14 +9,14 @@
 //! any outbox.
 
 use store::{Raw, StoreError, Table};
-use xmpp::element::Element;
+use xmpp::element::{Element, Node};
 use xmpp::error::{StanzaCondition, StanzaError};
 use xmpp::jid::BareJid;
 use xmpp::ns;
 use xmpp::stanza::{IqType, Stanza};
 
 use super::moves::{Exported, Kind, Moves, Piece};
-use super::{Cx, Feature, IqRoute, Spec, Target, not_yours};
+use super::{Cx, Feature, IqRoute, Spec, Target, avatar_conversion, not_yours};
 use crate::daemon::Daemon;
 use crate::effect::Handled;
 use crate::limits::VCARD_BYTES_MAX;
@@ -71,7 +71,7 @@ pub fn name(daemon: &Daemon, owner: &BareJid) -> Result<Option<String>, StoreErr
 }
 
 /// The account's own, or that of whom an IQ is for.
-fn stored(cx: &Cx<'_>) -> Result<Option<Element>, StanzaError> {
+pub(super) fn stored(cx: &Cx<'_>) -> Result<Option<Element>, StanzaError> {
     kept(cx.daemon, &cx.account.jid).map_err(|e| {
         tracing::error!(error = %e, "a vCard cannot be read");
         StanzaError::new(StanzaCondition::InternalServerError)
@@ -95,16 +95,36 @@ fn get_others(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
 /// §3.2: the whole of it, in place of what was there.
 fn set(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
     let vcard = iq.payload().ok_or_else(|| StanzaError::new(StanzaCondition::BadRequest))?;
-    keep(cx, vcard).map_err(|_| {
-        StanzaError::new(StanzaCondition::NotAcceptable)
-            .with_text("This is too large; choose a smaller picture.")
-    })?;
+    let before = stored(cx)?;
+    keep(cx, vcard).map_err(too_large)?;
     cx.reply(iq, None);
+    avatar_conversion::vcard_changed(cx, before.as_ref(), vcard);
     Ok(())
 }
 
 /// It is too large to be kept.
 struct TooLarge;
+
+#[allow(clippy::needless_pass_by_value, reason = "the shape of a conversion of errors")]
+fn too_large(_: TooLarge) -> StanzaError {
+    StanzaError::new(StanzaCondition::NotAcceptable)
+        .with_text("This is too large; choose a smaller picture.")
+}
+
+/// Puts `photo` into the vCard in place of the one there, or takes that away.
+///
+/// # Errors
+/// If the whole is too large then, or the store cannot be read.
+pub(super) fn set_photo(cx: &mut Cx<'_>, photo: Option<Element>) -> Handled {
+    let before = stored(cx)?;
+    if before.is_none() && photo.is_none() {
+        return Ok(());
+    }
+    let mut vcard = before.unwrap_or_else(|| Element::new("vCard", ns::VCARD_TEMP));
+    vcard.retain(|node| !matches!(node, Node::Element(e) if e.is("PHOTO", ns::VCARD_TEMP)));
+    photo.into_iter().for_each(|photo| vcard.push(photo));
+    keep(cx, &vcard).map_err(too_large)
+}
 
 fn keep(cx: &mut Cx<'_>, vcard: &Element) -> Result<(), TooLarge> {
     let xml = vcard.to_xml("");
@@ -120,7 +140,9 @@ fn export(daemon: &Daemon, owner: &BareJid, after: Option<&str>) -> Exported {
 }
 
 fn import(cx: &mut Cx<'_>, vcard: &Element) -> Result<(), String> {
-    keep(cx, vcard).map_err(|_| format!("it is larger than {} kB", VCARD_BYTES_MAX / 1024))
+    keep(cx, vcard).map_err(|_| format!("it is larger than {} kB", VCARD_BYTES_MAX / 1024))?;
+    avatar_conversion::vcard_changed(cx, None, vcard);
+    Ok(())
 }
 
 fn removed(cx: &mut Cx<'_>) {

@@ -359,7 +359,10 @@ fn fits(expected: &Element, got: &Element) -> Result<(), String> {
         return Err(format!("<{}/> is not <{}/>", got.name(), expected.name()));
     }
     for attr in expected.attrs() {
-        let value = got.attr(&attr.name);
+        let value = match &attr.ns {
+            Some(ns) => got.attr_ns(&attr.name, ns),
+            None => got.attr(&attr.name),
+        };
         let right = match attr.value.as_str() {
             "*" => value.is_some(),
             "-" => value.is_none(),

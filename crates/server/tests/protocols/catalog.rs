@@ -24,12 +24,16 @@ pub(crate) const TITLES: &[(u16, &str)] = &[
     (60, "Publish-Subscribe"),
     (65, "SOCKS5 Bytestreams"),
     (77, "In-Band Registration"),
+    (80, "User Location"),
     (82, "XMPP Date and Time Profiles"),
     (84, "User Avatar"),
     (85, "Chat State Notifications"),
     (92, "Software Version"),
+    (107, "User Mood"),
+    (108, "User Activity"),
     (114, "Jabber Component Protocol"),
     (115, "Entity Capabilities"),
+    (118, "User Tune"),
     (124, "Bidirectional-streams Over Synchronous HTTP (BOSH)"),
     (128, "Service Discovery Extensions"),
     (153, "vCard-Based Avatars"),
@@ -133,6 +137,7 @@ pub(crate) const REMARKS: &[Remark] = &[
                panel.",
         ..plain("registration")
     },
+    Remark { note: "What a home wants of encryption.", ..plain("otr_policy") },
     Remark { test: Some(SERVICES), ..plain("stream_limits") },
     Remark {
         test: Some("crates/server/tests/stream_management/mod.rs"),
@@ -173,6 +178,10 @@ const fn xep(number: u16, version: &'static str, file: &'static str, test: &'sta
 /// A story of its own shows what stands in stream features and forms.
 const SERVICES: &str = "tests/e2e/test_protocol_services.py";
 
+const PEP: &str = "crates/server/src/features/pep/mod.rs";
+
+const A_NODE: &str = "A node like any other (XEP-0163).";
+
 const PASSED_ON: &str = "Passed on untouched; a matter of clients.";
 
 /// See [`More`].
@@ -199,6 +208,8 @@ pub(crate) const MORE: &[More] = &[
         note: "Chat states wait for a phone that is not looked at.",
         ..xep(85, "2.1", "crates/server/src/features/csi.rs", "csi")
     },
+    xep(48, "1.2", "crates/server/src/features/bookmarks.rs", "bookmarks"),
+    xep(59, "1.0", "crates/server/src/features/archive/query.rs", "archive"),
     More {
         complete: false,
         note: "What a personal service needs (XEP-0163).",
@@ -208,7 +219,16 @@ pub(crate) const MORE: &[More] = &[
         note: "For archives; not by number.",
         ..xep(59, "1.0", "crates/xmpp/src/rsm.rs", "archive")
     },
+    More { note: A_NODE, ..xep(80, "1.10.0", PEP, "nick") },
     xep(82, "1.1.1", "crates/xmpp/src/datetime.rs", "time"),
+    xep(84, "1.1.4", "crates/server/src/features/avatar_conversion.rs", "avatar_conversion"),
+    More { note: A_NODE, ..xep(107, "1.2.2", PEP, "nick") },
+    More { note: A_NODE, ..xep(108, "1.3", PEP, "nick") },
+    More { note: A_NODE, ..xep(118, "1.3.0", PEP, "nick") },
+    xep(153, "1.1.1", "crates/server/src/features/avatar_conversion.rs", "avatar_conversion"),
+    More { note: A_NODE, ..xep(172, "1.1", PEP, "nick") },
+    More { note: A_NODE, ..xep(292, "0.12.0", PEP, "vcard4") },
+    xep(411, "1.1.0", "crates/server/src/features/bookmarks.rs", "bookmarks"),
     xep(114, "1.6", "crates/xmpp/src/component.rs", "components"),
     xep(128, "1.0.1", "crates/server/src/features/disco.rs", SERVICES),
     More {

@@ -48,7 +48,7 @@ pub use config::{Config, SendLast};
 pub use disco::{about_node, nodes_for};
 pub use notify::{about, deliver, is_event};
 pub(in crate::features) use notify::{greet, probed};
-pub use publish::{delete_node, publish_item, retract_item};
+pub use publish::{access, delete_node, publish_item, retract_item};
 use request::Asker;
 pub use retrieve::{items, latest};
 

@@ -8,6 +8,7 @@ use xmpp::error::{StanzaCondition, StanzaError};
 use xmpp::ns;
 use xmpp::stanza::Stanza;
 
+use super::access::Access;
 use super::book::{self, Entry, Nodes};
 use super::config::Config;
 use super::form::{self, Field, Submitted};
@@ -227,6 +228,15 @@ pub fn retract_item(cx: &mut Cx<'_>, name: &str, id: &str) -> Handled {
         return Ok(());
     }
     tell(cx, name, &News::Retracted(&[id.to_owned()]))
+}
+
+/// Whom the account's node `name` is for; `None` if there is no such node.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn access(cx: &mut Cx<'_>, name: &str) -> Result<Option<Access>, StanzaError> {
+    let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
+    Ok(nodes.get(name).map(|node| node.head.config.access))
 }
 
 /// Deletes the account's node `name` with its items; that it is not there is no error.

@@ -19,9 +19,11 @@ use xmpp::stanza::{PresenceType, Stanza};
 
 use super::roster::Roster;
 use super::subscription::state::Half;
-use super::{Cx, Feature, Spec, blocking, on_available, on_presence, pep, subscription};
+use super::{
+    Cx, Feature, Spec, blocking, on_amend_presence, on_available, on_presence, pep, subscription,
+};
 use crate::effect::Handled;
-use crate::registry::SessionId;
+use crate::registry::{Bound, SessionId};
 
 mod directed;
 mod probe;
@@ -61,8 +63,9 @@ pub fn broadcast(cx: &mut Cx<'_>, id: SessionId, stanza: Stanza) {
 fn say_available(cx: &mut Cx<'_>, id: SessionId, stanza: &Stanza) -> Handled {
     let priority = priority_of(stanza.element())?;
     let subscribers = audience(cx)?;
-    let Some(session) = cx.account.session_mut(id) else { return Ok(()) };
     let mut stanza = stanza.clone();
+    on_amend_presence(cx, id, &mut stanza, false);
+    let Some(session) = cx.account.session_mut(id) else { return Ok(()) };
     stanza.set_from(session.jid.clone());
     let before = session.priority.replace(priority);
     session.presence = Some(Arc::new(stanza.clone()));
@@ -76,6 +79,22 @@ fn say_available(cx: &mut Cx<'_>, id: SessionId, stanza: &Stanza) -> Handled {
     }
     on_presence(cx, id, before.is_none());
     Ok(())
+}
+
+/// What features say in the account's presence has changed: the available sessions say theirs again.
+pub(in crate::features) fn say_again(cx: &mut Cx<'_>) {
+    // Unreadable: it was logged, and the next presence says the truth.
+    let Ok(subscribers) = audience(cx) else { return };
+    let said = |s: &Bound| Some((s.id, Stanza::clone(s.presence.as_deref()?)));
+    let said: Vec<_> = cx.account.available().filter_map(said).collect();
+    for (id, mut stanza) in said {
+        on_amend_presence(cx, id, &mut stanza, true);
+        if let Some(session) = cx.account.session_mut(id) {
+            session.presence = Some(Arc::new(stanza.clone()));
+        }
+        tell(cx, &stanza, subscribers.iter().map(Jid::from));
+        tell_own(cx, &stanza);
+    }
 }
 
 /// Who hears of the account's presence: subscribers that it does not block.
@@ -199,6 +218,9 @@ pub fn directed(cx: &mut Cx<'_>, id: SessionId, to: &Jid, mut stanza: Stanza) {
     if let Err(error) = noted {
         cx.refuse(&stanza, &error);
         return;
+    }
+    if stanza.presence_type() == Some(PresenceType::Available) {
+        on_amend_presence(cx, id, &mut stanza, false);
     }
     if let Some(session) = cx.account.session(id) {
         stanza.set_from(session.jid.clone());
