@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Secret, accounts, archive, daemon, devices, fingerprints, panel, protection, push, sessions,
-    setup, tls, transfer,
+    Secret, accounts, archive, concierge, daemon, devices, fingerprints, panel, protection, push,
+    sessions, setup, tls, transfer,
 };
 
 /// Version of the protocol on the socket. Both ends must agree exactly: they are
@@ -190,6 +190,8 @@ requests! {
     ArchiveSet(archive::Set) -> archive::Kept,
     /// How long are messages kept?
     ArchiveShow(archive::Show) -> archive::Kept,
+    /// A phrase by which a person and the concierge can check each other.
+    ConciergePhrase(concierge::Phrase) -> concierge::PhraseReply,
     /// What the daemon knows of its own health.
     DaemonFacts(daemon::Facts) -> health::DaemonFacts,
     /// Version, domain, counters.

@@ -1,9 +1,10 @@
 //! The family's directory of OTR fingerprints.
 //!
 //! Invariants: a fingerprint belongs to one account; every change is kept in a history that
-//! says who did what and when; a private key is refused before it gets here and here again.
+//! says who did what and when, each line sealing the one before ([`seal`]); a private key is refused before it gets here and here again.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::UnixTime;
 
@@ -20,11 +21,15 @@ pub struct Entry {
     pub device: String,
     /// How much is known about it.
     pub state: State,
+    /// When it was last used towards the home's concierge; `None` = never.
+    #[serde(default)]
+    pub last_seen: Option<UnixTime>,
     /// When it was added.
     pub added: UnixTime,
     /// When it last changed.
     pub changed: UnixTime,
-    /// Who changed it last: a bare JID, or `operator` for the command line.
+    /// Who changed it last: a bare JID, or `operator` for the command line; the concierge's own
+    /// address if it saw the key itself.
     pub changed_by: String,
 }
 
@@ -32,11 +37,16 @@ pub struct Entry {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
+    /// Not to be trusted any more: lost, stolen, replaced.
+    Revoked,
     /// Somebody saw it in a client.
     Seen,
     /// Its owner, or an administrator for the owner, says it is theirs.
     #[default]
     Declared,
+    /// The home's concierge spoke with the account and saw that it uses this key. Less than
+    /// compared in person: it takes the server's word.
+    Attested,
     /// Two people compared it face to face.
     ComparedInPerson,
 }
@@ -95,11 +105,20 @@ pub struct Remove {
 pub struct History {
     /// Localpart or bare JID of the owner.
     pub name: String,
+    /// Only lines with a lower number than this.
+    #[serde(default)]
+    pub before: Option<u64>,
 }
 
 /// One line of the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
+    /// Counts from 1.
+    pub number: u64,
+    /// Seal of the line before; `None` for the first.
+    pub previous: Option<String>,
+    /// Seal of this line: see [`seal`].
+    pub seal: String,
     /// When.
     pub at: UnixTime,
     /// A bare JID, or `operator`.
@@ -124,4 +143,155 @@ pub enum Action {
     Removed,
     /// State changed.
     StateChanged,
+}
+
+impl State {
+    /// As it stands in the JSON of the socket.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::Seen => "seen",
+            Self::Declared => "declared",
+            Self::Attested => "attested",
+            Self::ComparedInPerson => "compared-in-person",
+        }
+    }
+}
+
+impl Action {
+    /// As it stands in the JSON of the socket.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Described => "described",
+            Self::Removed => "removed",
+            Self::StateChanged => "state-changed",
+        }
+    }
+}
+
+/// The seal of a line in the history of `jid`: SHA-256, in lower-case hexadecimal, over what
+/// the line says and the seal of the line before, one per line of text. Whoever knows the newest
+/// seal notices when any line before it is altered, left out or added.
+#[must_use]
+pub fn seal(jid: &str, change: &Change) -> String {
+    let text = format!(
+        "snug fingerprint history 1\n{}\n{jid}\n{}\n{}\n{}\n{}\n{}\n{}\n",
+        change.previous.as_deref().unwrap_or_default(),
+        change.number,
+        change.at,
+        change.by,
+        change.fingerprint,
+        change.action.as_str(),
+        change.state.as_str(),
+    );
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where a history is not as it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The number of the line.
+    pub number: u64,
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "line {} is not as it was written", self.number)
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// Checks that `changes`, newest first, seal each other. The oldest of them may refer to lines that
+/// are not among them: the server keeps the newest only.
+///
+/// # Errors
+/// [`Broken`] names the newest line that does not hold.
+pub fn check(jid: &str, changes: &[Change]) -> Result<(), Broken> {
+    for (at, change) in changes.iter().enumerate() {
+        let broken = Err(Broken { number: change.number });
+        if seal(jid, change) != change.seal {
+            return broken;
+        }
+        match changes.get(at + 1) {
+            Some(before)
+                if change.previous.as_ref() != Some(&before.seal)
+                    || change.number != before.number + 1 =>
+            {
+                return broken;
+            }
+            None if (change.number == 1) != change.previous.is_none() => return broken,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history() -> Vec<Change> {
+        let mut all: Vec<Change> = Vec::new();
+        for number in 1..=4 {
+            let mut change = Change {
+                number,
+                previous: all.first().map(|c| c.seal.clone()),
+                seal: String::new(),
+                at: 1_795_449_842 + number,
+                by: "operator".to_owned(),
+                fingerprint: format!("{number:040x}"),
+                action: Action::Added,
+                state: State::Declared,
+            };
+            change.seal = seal("ann@home.example", &change);
+            all.insert(0, change);
+        }
+        all
+    }
+
+    #[test]
+    fn a_history_holds_whole_or_from_its_newest_lines() {
+        let all = history();
+        for count in 0..=all.len() {
+            assert_eq!(check("ann@home.example", &all[..count]), Ok(()));
+        }
+        // Stays the same for ever, so that old seals can be compared.
+        assert_eq!(all[3].seal, "d3e3b06d9ddec72e6f79679c6ff5fd5c13d4d88f565a9e6e3ebb91b1cd45ede7");
+    }
+
+    #[test]
+    fn every_alteration_shows() {
+        let all = history();
+        let altered = |change: &dyn Fn(&mut Vec<Change>)| {
+            let mut all = all.clone();
+            change(&mut all);
+            check("ann@home.example", &all).unwrap_err().number
+        };
+        for line in 0..4 {
+            let number = all[line].number;
+            assert_eq!(altered(&|a| a[line].at += 1), number);
+            assert_eq!(altered(&|a| a[line].by.push('x')), number);
+            assert_eq!(altered(&|a| a[line].fingerprint = "0".repeat(40)), number);
+            assert_eq!(altered(&|a| a[line].action = Action::Removed), number);
+            assert_eq!(altered(&|a| a[line].state = State::Attested), number);
+            assert_eq!(
+                altered(&|a| a[line].seal = "0".repeat(64)),
+                if line == 0 { 4 } else { number + 1 }
+            );
+        }
+        assert_eq!(altered(&|a| drop(a.remove(1))), 4, "left out");
+        assert_eq!(altered(&|a| a.swap(1, 2)), 4, "in another order");
+        // Rewritten with a seal that fits: the line behind it tells.
+        let rewritten = altered(&|a| {
+            a[2].state = State::ComparedInPerson;
+            a[2].seal = seal("ann@home.example", &a[2]);
+        });
+        assert_eq!(rewritten, 3);
+        assert!(check("bob@home.example", &all).is_err());
+    }
 }

@@ -24,6 +24,9 @@ pub struct DaemonFacts {
     pub ports: Vec<PortFacts>,
     /// Time of the last backup (a whole export), seconds since 1970; `None` = never.
     pub last_backup: Option<u64>,
+    /// Keys of the last week that joined one that their owner had.
+    #[serde(default)]
+    pub keys_joined: u32,
     /// Tasks that panicked since the start.
     pub panics: u64,
 }

@@ -62,6 +62,7 @@ fn daemon() -> DaemonFacts {
             listening: true,
         }],
         last_backup: Some(NOW - 2 * DAY),
+        keys_joined: 0,
         panics: 0,
     }
 }

@@ -14,7 +14,9 @@ use tokio::sync::watch;
 use crate::accounts::Accounts;
 use crate::auth::Auth;
 use crate::component::Components;
+use crate::concierge::Concierge;
 use crate::counters::Counters;
+use crate::directory::Directory;
 use crate::durability::Durability;
 use crate::features::Dispatch;
 use crate::features::archive::keeping::Keeping;
@@ -64,6 +66,10 @@ pub struct Daemon {
     pub tls: Tls,
     /// Programs with a domain of their own beside the home's.
     pub components: Components,
+    /// The family's fingerprints.
+    pub directory: Directory,
+    /// The home's own contact.
+    pub concierge: Concierge,
     /// How much encryption is asked for, and what was encrypted.
     pub protection: Protection,
     /// IQ dispatch.

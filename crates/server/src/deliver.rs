@@ -15,6 +15,7 @@ use xmpp::jid::{BareJid, Jid};
 use xmpp::ns;
 use xmpp::stanza::{IqType, Kind, MessageType, PresenceType, Stanza};
 
+use crate::concierge;
 use crate::daemon::{Daemon, Now};
 use crate::durability::Ticket;
 use crate::effect::{Effects, Handled};
@@ -70,6 +71,9 @@ fn route_one(
     }
     if to.local().is_none() {
         return to_server(daemon, errand, &to, stanza, list);
+    }
+    if concierge::is_addressed(daemon, &to) {
+        return concierge::take(daemon, errand.now, stanza, list);
     }
     to_account(daemon, errand, &to, stanza, list)
 }

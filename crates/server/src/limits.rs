@@ -182,6 +182,25 @@ pub const PROTECTION_DAYS_MAX: u64 = 31;
 /// Seconds between two hints at encryption to one person: a month, so that it stays a hint.
 pub const PROTECTION_HINT_EVERY: u64 = 30 * 24 * 3600;
 
+/// Conversations of the concierge, one per person; some 8 kB each. More people than a home has.
+pub const CONCIERGE_TALKS_MAX: usize = 256;
+
+/// Bytes of a message to the concierge: what its people type is short, and the longest message of a
+/// verification has 3 kB.
+pub const CONCIERGE_MESSAGE_BYTES_MAX: usize = 16 * 1024;
+
+/// Messages that wait while the concierge's key is made, which takes a second, once.
+pub const CONCIERGE_WAITING_MAX: usize = 64;
+
+/// Phrases by which people and the concierge check each other, at a time.
+pub const CONCIERGE_PHRASES_MAX: usize = 64;
+
+/// Seconds in which such a phrase works: time to walk from the panel to the chat app.
+pub const CONCIERGE_PHRASE_TIME_MAX: u64 = 15 * 60;
+
+/// Seconds in which a key that joined others is worth a look on the health page: a week.
+pub const KEY_JOINED_NEWS: u64 = 7 * 24 * 3600;
+
 /// Bytes of one vCard as XML. Pictures of people in lists are some 20 kB.
 pub const VCARD_BYTES_MAX: usize = 128 * 1024;
 

@@ -8,7 +8,7 @@ use store::Schema;
 use crate::features::{
     archive, blocking, last, offline, pep, private_xml, push, roster, subscription, vcard_temp,
 };
-use crate::{accounts, admin, auth, devices, protection, settings};
+use crate::{accounts, admin, auth, concierge, devices, directory, protection, settings};
 
 /// Version of what is stored.
 const VERSION: u32 = 1;
@@ -16,10 +16,11 @@ const VERSION: u32 = 1;
 /// Who owns tables.
 const OWNERS: &[&[&str]] = &[
     accounts::TABLES,
-    admin::fingerprints::TABLES,
     admin::panel::TABLES,
     auth::TABLES,
     devices::TABLES,
+    concierge::TABLES,
+    directory::TABLES,
     protection::TABLES,
     settings::TABLES,
     archive::TABLES,

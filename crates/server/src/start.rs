@@ -67,6 +67,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         registry: Registry::default(),
         accounts: Accounts::open(&store).map_err(because)?,
         auth: Auth::open(&store).map_err(because)?,
+        directory: crate::directory::Directory::default(),
+        concierge: crate::concierge::Concierge::default(),
         protection: Protection::open(&store).map_err(because)?,
         tls,
         components: Components::open(&config.components).map_err(because)?,

@@ -3,8 +3,8 @@
 //! Everybody's at `/fingerprints`, one person's with forms and history at
 //! `/fingerprints/{name}`. A private key never gets here: [`crate::form::Form`] refuses it.
 
-use admin_api::accounts;
 use admin_api::fingerprints::{Action, Add, Change, Entry, History, List, Remove, State, Update};
+use admin_api::{accounts, concierge};
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -35,6 +35,7 @@ pub static PAGE: Page = Page {
         Route { path: "/fingerprints/{name}", methods: || get(show) },
         Route { path: "/fingerprints/{name}/add", methods: || post(add) },
         Route { path: "/fingerprints/{name}/update", methods: || post(update) },
+        Route { path: "/fingerprints/{name}/phrase", methods: || post(phrase) },
         Route { path: "/fingerprints/{name}/remove", methods: || post(remove) },
     ],
 };
@@ -88,6 +89,8 @@ struct View {
     person_href: String,
     entries: Vec<Row>,
     history: Vec<Line>,
+    /// The newest seal of the history.
+    seal: Option<String>,
     /// The form to add one.
     fingerprint: Field,
     label: Field,
@@ -96,6 +99,8 @@ struct View {
     done: &'static str,
     /// What was just removed, to bring it back.
     removed: Option<Row>,
+    /// A phrase for the concierge, shown once.
+    phrase: Option<Phrase>,
     /// What the daemon refused.
     failed: Option<String>,
 }
@@ -109,6 +114,7 @@ struct Row {
     state: State,
     added: When,
     changed: When,
+    seen: Option<When>,
     by: String,
     qr: String,
 }
@@ -123,6 +129,7 @@ impl Row {
             state: entry.state,
             added: When::new(entry.added, now),
             changed: When::new(entry.changed, now),
+            seen: entry.last_seen.map(|at| When::new(at, now)),
             by: by(&entry.changed_by),
             qr: qr::svg(&link::xmpp_with_fingerprint(&entry.jid, &entry.fingerprint)),
         }
@@ -153,6 +160,7 @@ fn groups(hex: &str) -> Vec<String> {
 fn by(jid: &str) -> String {
     match jid {
         "operator" => "the command line".to_owned(),
+        jid if link::local(jid) == "concierge" => "the concierge".to_owned(),
         jid => link::local(jid).to_owned(),
     }
 }
@@ -163,6 +171,8 @@ fn what(change: &Change) -> &'static str {
         (Action::Described, _) => "described anew",
         (Action::Removed, _) => "removed",
         (Action::StateChanged, State::ComparedInPerson) => "marked as compared in person",
+        (Action::StateChanged, State::Attested) => "saw and attested",
+        (Action::StateChanged, State::Revoked) => "revoked",
         (Action::StateChanged, State::Declared) => "marked as declared",
         (Action::StateChanged, State::Seen) => "marked as only seen",
     }
@@ -173,7 +183,7 @@ impl View {
         let now = when::now();
         let account = admin.call(accounts::Show { name: name.to_owned() }).await?;
         let entries = admin.call(List { name: Some(name.to_owned()) }).await?;
-        let history = admin.call(History { name: name.to_owned() }).await?;
+        let history = admin.call(History { name: name.to_owned(), before: None }).await?;
         let mut seen = Vec::new();
         let line = |change: &Change| {
             let present = entries.iter().any(|e| e.fingerprint == change.fingerprint);
@@ -195,6 +205,7 @@ impl View {
             href: link::fingerprints(&account.jid),
             person_href: link::person(&account.jid),
             jid: account.jid,
+            seal: history.first().map(|c| c.seal.clone()),
             history: history.iter().map(line).collect(),
             entries: entries.iter().map(|e| Row::new(e, now)).collect(),
             fingerprint: Field::default(),
@@ -203,6 +214,7 @@ impl View {
             state: State::default(),
             done: "",
             removed: None,
+            phrase: None,
             failed: None,
             name,
         })
@@ -313,6 +325,33 @@ async fn update(
             View { failed, ..View::load(&admin, &name).await? }.again()
         }
     }
+}
+
+/// A phrase for the concierge.
+struct Phrase {
+    words: String,
+    concierge: String,
+    /// The concierge's own key, in groups.
+    groups: Vec<String>,
+}
+
+/// A form without fields of its own.
+#[derive(Deserialize)]
+struct Button {}
+
+/// Makes a phrase and shows it, once.
+async fn phrase(
+    admin: Admin,
+    Segments(name): Segments<String>,
+    Form(Button {}): Form<Button>,
+) -> Result<Response, Problem> {
+    let made = admin.call(concierge::Phrase { name: name.clone() }).await?;
+    let phrase = Some(Phrase {
+        words: made.phrase.expose().to_owned(),
+        concierge: made.concierge,
+        groups: made.fingerprint.as_deref().map(groups).unwrap_or_default(),
+    });
+    render(&View { phrase, ..View::load(&admin, &name).await? })
 }
 
 #[derive(Deserialize)]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use admin_api::fingerprints::{Action, Change, Entry, State};
+use admin_api::fingerprints::{self, Action, Change, Entry, State};
 use admin_api::protection::{self, Choice, Count};
-use admin_api::{Problem, ProblemKind, Request, daemon, tls};
+use admin_api::{Problem, ProblemKind, Request, concierge, daemon, tls};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertificateParams, Issuer, PublicKeyData};
@@ -27,6 +27,7 @@ impl Home {
             label: label.to_owned(),
             device: device.to_owned(),
             state: State::Declared,
+            last_seen: None,
             added: self.now - 86_400,
             changed: self.now - 86_400,
             changed_by: by.to_owned(),
@@ -39,12 +40,24 @@ impl Home {
     pub(super) fn change(&mut self, entry: &Entry, action: Action, by: &str) {
         let (fingerprint, state) = (entry.fingerprint.clone(), entry.state);
         let by = by.to_owned();
-        let change = Change { at: self.now, by, fingerprint, action, state };
+        let before = self.history.iter().find(|(owner, _)| *owner == entry.jid).map(|(_, c)| c);
+        let number = before.map_or(1, |c| c.number + 1);
+        let previous = before.map(|c| c.seal.clone());
+        let seal = String::new();
+        let mut change =
+            Change { number, previous, seal, at: self.now, by, fingerprint, action, state };
+        change.seal = fingerprints::seal(&entry.jid, &change);
         self.history.insert(0, (entry.jid.clone(), change));
     }
 
     pub(super) fn prints_call(&mut self, request: Request, caller: &str) -> Result<Value, Problem> {
         match request {
+            Request::ConciergePhrase(_) => json(concierge::PhraseReply {
+                concierge: format!("concierge@{DOMAIN}"),
+                fingerprint: None,
+                phrase: admin_api::Secret::new("bamok-rivet"),
+                until: self.now + 900,
+            }),
             Request::FingerprintAdd(call) => {
                 let hex = otr::Fingerprint::parse(&call.fingerprint).expect("checked").to_hex();
                 if self.prints.iter().any(|p| p.fingerprint == hex) {
@@ -134,6 +147,7 @@ impl Home {
                 listening: true,
             }],
             last_backup: None,
+            keys_joined: 0,
             panics: 0,
         }
     }

@@ -140,3 +140,13 @@ async fn a_long_history_does_not_bury_the_page() {
     let lines = |part: &str| part.matches("<strong>ann</strong>").count();
     assert_eq!((lines(newest), lines(earlier)), (10, 3));
 }
+
+#[tokio::test]
+async fn a_phrase_for_the_concierge_is_shown_once() {
+    let stage = Stage::family();
+    let mut browser = stage.ann().await;
+    browser.get("/fingerprints/bob").await;
+    let page = browser.post("/fingerprints/bob/phrase", &[]).await;
+    assert!(page.text().contains("bamok-rivet"), "{}", page.text());
+    assert!(!browser.get("/fingerprints/bob").await.text().contains("bamok-rivet"));
+}

@@ -6,10 +6,12 @@ use std::io::Read;
 use std::process::ExitCode;
 
 use admin_api::fingerprints::{self, Action, Change, Entry, State};
+use admin_api::{accounts, concierge};
 use clap::{Args, Subcommand, ValueEnum};
 use otr::{Fingerprint, private_key};
+use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::{Context, Daemon};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::when;
@@ -29,6 +31,17 @@ Examples:
       --device 'Pidgin on the laptop'
   xclip -o | snug fingerprint add ann - --state seen")]
     Add(Add),
+    /// Check that the history was not altered
+    ///
+    /// Each line of the history seals the one before. Write down the newest seal: as long as it
+    /// is still in the history later, nothing before it was altered, left out or added, not even by
+    /// whoever looks after the server.
+    #[command(after_long_help = "\
+Examples:
+  snug fingerprint check
+  snug fingerprint check ann
+  snug fingerprint check ann --seal 3b0c44298fc1c149")]
+    Check(Check),
     /// Show who changed a person's fingerprints, and when
     #[command(after_long_help = "\
 Examples:
@@ -40,6 +53,14 @@ Examples:
   snug fingerprint list
   snug fingerprint list ann --json")]
     List(List),
+    /// Make a phrase by which a person and the concierge check each other
+    ///
+    /// The person writes `verify` to the concierge in a private conversation, and types the phrase
+    /// where their chat app asks for it. It works once, for a quarter of an hour.
+    #[command(after_long_help = "\
+Examples:
+  snug fingerprint phrase ann")]
+    Phrase(Name),
     /// Remove a fingerprint
     ///
     /// The history keeps that it was there. To undo, add it again.
@@ -59,6 +80,17 @@ Examples:
 pub(crate) struct Name {
     /// Name (ann) or address (ann@home.example)
     name: String,
+}
+
+/// Whose history, and a seal known from before.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Name (ann) or address (ann@home.example); everybody without one
+    name: Option<String>,
+
+    /// A seal of this person's history from before, or its first 16 digits or more
+    #[arg(long, value_name = "SEAL", requires = "name")]
+    seal: Option<String>,
 }
 
 /// One person or everybody.
@@ -101,6 +133,8 @@ pub(crate) struct Add {
 /// How much is known about a fingerprint.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum StateName {
+    /// Not to be trusted any more
+    Revoked,
     /// Somebody saw it in a client
     Seen,
     /// Its owner says it is theirs
@@ -112,16 +146,32 @@ enum StateName {
 /// Longest text that is read from standard input, in bytes; enough for a label and 40 digits.
 const STDIN_BYTES_MAX: u64 = 64 * 1024;
 
+/// Digits of a seal that are shown and at least needed: 64 bits, more than anybody can search.
+const SEAL_SHOWN: usize = 16;
+
 pub(crate) fn run(command: Command, context: &mut Context) -> Result<ExitCode, Failure> {
     match command {
         Command::Add(add) => self::add(add, context),
+        Command::Check(check) => self::check(&check, context),
         Command::History(Name { name }) => {
-            let changes = context.daemon()?.call(fingerprints::History { name })?;
+            let call = fingerprints::History { name, before: None };
+            let changes = context.daemon()?.call(call)?;
             context.out.show(&changes, |out, changes| history(out, changes))
         }
         Command::List(List { name }) => {
             let entries = context.daemon()?.call(fingerprints::List { name })?;
             context.out.show(&entries, |out, entries| list(out, entries))
+        }
+        Command::Phrase(Name { name }) => {
+            let made = context.daemon()?.call(concierge::Phrase { name })?;
+            context.out.show(&made, |out, made| {
+                out.line(&format!("Phrase: {}", made.phrase.expose()))?;
+                let key = made.fingerprint.as_deref().map_or_else(
+                    || "it makes its key when somebody first writes to it".to_owned(),
+                    shown,
+                );
+                out.line(&format!("{}: {key}", made.concierge))
+            })
         }
         Command::Remove(one) => {
             let (name, fingerprint) = one.read()?;
@@ -176,6 +226,7 @@ fn add(add: Add, context: &mut Context) -> Result<ExitCode, Failure> {
     refuse_private_key(&add.device)?;
     let (name, fingerprint) = add.one.read()?;
     let state = match add.state {
+        StateName::Revoked => State::Revoked,
         StateName::Seen => State::Seen,
         StateName::Declared => State::Declared,
         StateName::ComparedInPerson => State::ComparedInPerson,
@@ -183,6 +234,74 @@ fn add(add: Add, context: &mut Context) -> Result<ExitCode, Failure> {
     let call = fingerprints::Add { name, fingerprint, label: add.label, device: add.device, state };
     let entry = context.daemon()?.call(call)?;
     context.out.show(&entry, |out, e| told(out, e, "is added to"))
+}
+
+/// What is known of one person's history.
+#[derive(Debug, Serialize)]
+struct Checked {
+    jid: String,
+    /// Lines that are kept.
+    lines: usize,
+    /// The newest seal.
+    seal: Option<String>,
+    /// What is wrong with it.
+    wrong: Option<String>,
+}
+
+fn check(check: &Check, context: &mut Context) -> Result<ExitCode, Failure> {
+    let daemon = context.daemon()?;
+    let mut names: Vec<String> = match &check.name {
+        Some(name) => {
+            let account = daemon.call(accounts::Show { name: name.clone() })?;
+            vec![account.jid]
+        }
+        None => daemon.call(accounts::List {})?.into_iter().map(|a| a.jid).collect(),
+    };
+    names.sort();
+    let mut all = Vec::new();
+    for jid in names {
+        let history = whole_history(&daemon, &jid)?;
+        let broken = fingerprints::check(&jid, &history).err().map(|e| e.to_string());
+        let missing = check.seal.as_ref().and_then(|seal| {
+            let seal = seal.to_ascii_lowercase();
+            let known =
+                seal.len() >= SEAL_SHOWN && history.iter().any(|c| c.seal.starts_with(&seal));
+            (!known).then(|| "this seal is not in it".to_owned())
+        });
+        let seal = history.first().map(|c| c.seal.clone());
+        all.push(Checked { jid, lines: history.len(), seal, wrong: broken.or(missing) });
+    }
+    let wrong = all.iter().any(|c| c.wrong.is_some());
+    context.out.show(&all, |out, all| {
+        let rows: Vec<[String; 4]> = all.iter().map(row).collect();
+        out.table(["ADDRESS", "LINES", "HISTORY", "NEWEST SEAL"], &rows, "There is nobody yet.")
+    })?;
+    Ok(if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn row(checked: &Checked) -> [String; 4] {
+    [
+        checked.jid.clone(),
+        checked.lines.to_string(),
+        checked.wrong.clone().unwrap_or_else(|| "holds".to_owned()),
+        checked.seal.clone().unwrap_or_else(|| "-".to_owned()),
+    ]
+}
+
+/// All lines that the server has, newest first.
+fn whole_history(daemon: &Daemon, jid: &str) -> Result<Vec<Change>, Failure> {
+    let mut all: Vec<Change> = Vec::new();
+    loop {
+        let before = all.last().map(|c| c.number);
+        let page = daemon.call(fingerprints::History { name: jid.to_owned(), before })?;
+        // Numbers fall, so that a server that repeats itself cannot keep us here.
+        let older = |c: &&Change| before.is_none_or(|before| c.number < before);
+        let page: Vec<Change> = page.iter().filter(older).cloned().collect();
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
 }
 
 fn told(out: &mut Output, entry: &Entry, words: &str) -> Result<(), Failure> {
@@ -213,7 +332,7 @@ fn list(out: &mut Output, entries: &[Entry]) -> Result<(), Failure> {
 }
 
 fn history(out: &mut Output, changes: &[Change]) -> Result<(), Failure> {
-    let rows: Vec<[String; 5]> = changes
+    let rows: Vec<[String; 6]> = changes
         .iter()
         .map(|c| {
             [
@@ -222,17 +341,20 @@ fn history(out: &mut Output, changes: &[Change]) -> Result<(), Failure> {
                 action(c.action).to_owned(),
                 state(c.state).to_owned(),
                 shown(&c.fingerprint),
+                c.seal.chars().take(SEAL_SHOWN).collect(),
             ]
         })
         .collect();
-    let heads = ["TIME", "BY", "CHANGE", "STATE AFTER IT", "FINGERPRINT"];
+    let heads = ["TIME", "BY", "CHANGE", "STATE AFTER IT", "FINGERPRINT", "SEAL"];
     out.table(heads, &rows, "Nothing has changed yet.")
 }
 
 fn state(state: State) -> &'static str {
     match state {
+        State::Revoked => "revoked",
         State::Seen => "seen",
         State::Declared => "declared",
+        State::Attested => "attested",
         State::ComparedInPerson => "compared in person",
     }
 }

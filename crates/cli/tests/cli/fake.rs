@@ -146,6 +146,14 @@ impl Ran {
         self.err
     }
 
+    /// It printed what it found, and ended with `code`.
+    #[track_caller]
+    pub(crate) fn reported(self, code: i32) -> String {
+        assert_eq!(self.code, code, "{self:?}");
+        assert!(self.err.is_empty() && !self.out.is_empty(), "{self:?}");
+        self.out
+    }
+
     /// It went well and printed JSON.
     #[track_caller]
     pub(crate) fn json(self) -> serde_json::Value {

@@ -1,8 +1,9 @@
 //! `snug fingerprint` against a fake daemon.
 
 use crate::fake::{Fake, ok, problem};
-use admin_api::fingerprints::{Action, Change, Entry, State};
-use admin_api::{ProblemKind, Reply, Request};
+use admin_api::concierge::PhraseReply;
+use admin_api::fingerprints::{Action, Change, Entry, State, seal};
+use admin_api::{ProblemKind, Reply, Request, Secret};
 
 const HEX: &str = "acefb4d64f3d0f4e258bd0b44d4d2587b09847eb";
 const SHOWN: &str = "ACEFB4D6 4F3D0F4E 258BD0B4 4D4D2587 B09847EB";
@@ -14,10 +15,68 @@ fn entry() -> Entry {
         label: String::new(),
         device: "Pidgin".to_owned(),
         state: State::ComparedInPerson,
+        last_seen: None,
         added: 1_795_449_842,
         changed: 1_795_449_842,
         changed_by: "operator".to_owned(),
     }
+}
+
+fn change() -> Change {
+    let mut change = Change {
+        number: 1,
+        previous: None,
+        seal: String::new(),
+        at: 1_795_449_842,
+        by: "operator".to_owned(),
+        fingerprint: HEX.to_owned(),
+        action: Action::StateChanged,
+        state: State::Declared,
+    };
+    change.seal = seal("ann@home.example", &change);
+    change
+}
+
+fn ann() -> serde_json::Value {
+    serde_json::json!({
+        "jid": "ann@home.example", "display_name": "", "role": "member", "state": {"is": "active"},
+        "created": 0, "last_login_day": null, "sessions": 0, "fingerprints": 1
+    })
+}
+
+#[test]
+fn a_phrase_is_made() {
+    let fake = Fake::new(|request| match request {
+        Request::ConciergePhrase(p) if p.name == "ann" => ok(PhraseReply {
+            concierge: "concierge@home.example".to_owned(),
+            fingerprint: Some(HEX.to_owned()),
+            phrase: Secret::new("bamok-rivet"),
+            until: 0,
+        }),
+        other => answer(other),
+    });
+    let out = fake.snug(&["fingerprint", "phrase", "ann"]).ok();
+    assert!(out.contains("bamok-rivet") && out.contains(SHOWN), "{out}");
+}
+
+#[test]
+fn a_history_is_checked() {
+    let fake = Fake::new(answer);
+    let out = fake.snug(&["fingerprint", "check", "ann"]).ok();
+    assert!(out.contains("holds") && out.contains(&change().seal), "{out}");
+    fake.snug(&["fingerprint", "check", "ann", "--seal", &change().seal[..16]]).ok();
+    for unknown in [&*"0".repeat(64), &change().seal[..8]] {
+        let out = fake.snug(&["fingerprint", "check", "ann", "--seal", unknown]).reported(1);
+        assert!(out.contains("this seal is not in it"), "{out}");
+    }
+    let forged = Fake::new(|request| match request {
+        Request::FingerprintHistory(h) if h.before.is_none() => {
+            ok([Change { state: State::ComparedInPerson, ..change() }])
+        }
+        other => answer(other),
+    });
+    let out = forged.snug(&["fingerprint", "check", "ann"]).reported(1);
+    assert!(out.contains("line 1 is not as it was written"), "{out}");
 }
 
 fn answer(request: &Request) -> Reply {
@@ -26,13 +85,9 @@ fn answer(request: &Request) -> Reply {
         | Request::FingerprintRemove(_)
         | Request::FingerprintUpdate(_) => ok(entry()),
         Request::FingerprintList(_) => ok([entry()]),
-        Request::FingerprintHistory(_) => ok([Change {
-            at: 1_795_449_842,
-            by: "operator".to_owned(),
-            fingerprint: HEX.to_owned(),
-            action: Action::StateChanged,
-            state: State::Declared,
-        }]),
+        Request::AccountShow(_) => ok(ann()),
+        Request::FingerprintHistory(h) if h.before.is_some() => ok(Vec::<Change>::new()),
+        Request::FingerprintHistory(_) => ok([change()]),
         _ => problem(ProblemKind::Invalid, "unexpected call"),
     }
 }

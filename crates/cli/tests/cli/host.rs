@@ -32,6 +32,7 @@ fn facts() -> DaemonFacts {
             listening: true,
         }],
         last_backup: Some(now),
+        keys_joined: 0,
         panics: 0,
     }
 }

@@ -17,6 +17,7 @@ mod certificate_name;
 mod clock;
 mod daemon;
 mod disk;
+mod keys;
 mod load;
 mod login;
 mod memory;
@@ -41,6 +42,7 @@ pub const ALL: &[Check] = &[
     temperature::CHECK,
     power::CHECK,
     clock::CHECK,
+    keys::CHECK,
     panics::CHECK,
 ];
 

@@ -42,7 +42,7 @@ const LAST_LOG_IN: Table<String, u64> = Table::new("accounts.last-log-in");
 pub const TABLES: &[&str] = &[ACCOUNTS.name(), LAST_LOG_IN.name()];
 
 /// Names that nobody can have: they belong to the daemon itself.
-pub const RESERVED: &[&str] = &["concierge", PROBE];
+pub const RESERVED: &[&str] = &[crate::concierge::NAME, PROBE];
 
 /// The account of the health log-in. It is in no table; see [`crate::services::probe`].
 pub const PROBE: &str = "health-probe";

@@ -13,9 +13,10 @@ use xmpp::jid::BareJid;
 
 use super::change::{ChangeError, disconnect};
 use super::{ACCOUNTS, Accounts, LAST_LOG_IN, State};
-use crate::admin::{fingerprints, panel};
+use crate::admin::panel;
 use crate::daemon::{Daemon, Now};
 use crate::deliver;
+use crate::directory;
 use crate::durability::Ticket;
 use crate::features::archive::purge::{self, Whose};
 use crate::features::{self, Cx};
@@ -64,7 +65,7 @@ impl Accounts {
         own.delete(&ACCOUNTS, local);
         own.delete(&LAST_LOG_IN, local);
         panel::end_all_of(&daemon.store, &mut own, jid)?;
-        fingerprints::remove_all_of(&mut own, jid);
+        directory::remove_all_of(&mut own, jid);
         daemon.protection.remove_all_of(&mut own, jid);
         let mut list = VecDeque::new();
         let ticket = {

@@ -84,6 +84,7 @@ pub(super) fn need(request: &Request) -> Need {
         | Request::ArchiveShow(_)
         | Request::DeviceList(_)
         | Request::DeviceRevoke(_)
+        | Request::ConciergePhrase(_)
         | Request::FingerprintAdd(_)
         | Request::FingerprintHistory(_)
         | Request::FingerprintList(_)

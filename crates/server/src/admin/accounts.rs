@@ -9,11 +9,12 @@ use admin_api::{Problem, ProblemKind, Secret};
 use xmpp::jid::BareJid;
 use zeroize::Zeroizing;
 
-use super::{fingerprints, store_problem};
+use super::store_problem;
 use crate::accounts::change::{ChangeError, GRACE_DAYS, NewAccount};
 use crate::accounts::{self, NameError, Record};
 use crate::auth::Unchecked;
 use crate::daemon::{Daemon, Now};
+use crate::directory;
 use crate::registry;
 
 const DAY: u64 = 24 * 3600;
@@ -78,7 +79,7 @@ impl From<accounts::State> for State {
 /// All accounts, ordered by name.
 pub(super) fn list(daemon: &Daemon) -> Result<Vec<Account>, Problem> {
     let Some(domain) = daemon.domain() else { return Ok(Vec::new()) };
-    let counts = fingerprints::counts(daemon).map_err(store_problem)?;
+    let counts = directory::counts(&daemon.store).map_err(store_problem)?;
     let mut all = Vec::new();
     let mut failed = None;
     let walked = daemon.accounts.for_each(|local, record| {
@@ -174,7 +175,7 @@ fn one(daemon: &Daemon, jid: &BareJid) -> Result<Account, Problem> {
     let record = daemon.accounts.lookup(jid).map_err(store_problem)?;
     let record = record.ok_or_else(|| ChangeError::NotFound(jid.clone()))?;
     let local = jid.local().unwrap_or_default();
-    let count = fingerprints::count(daemon, local).map_err(store_problem)?;
+    let count = directory::count(&daemon.store, local).map_err(store_problem)?;
     shown(daemon, jid, &record, &HashMap::from([(local.to_owned(), count)]))
 }
 

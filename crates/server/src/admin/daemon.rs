@@ -9,7 +9,8 @@ use health::{DaemonFacts, PortFacts};
 
 use super::access::Caller;
 use super::{sessions, store_problem};
-use crate::daemon::{Daemon, Listening};
+use crate::daemon::{Daemon, Listening, Now};
+use crate::limits::KEY_JOINED_NEWS;
 use crate::services::probe;
 use crate::settings;
 
@@ -49,8 +50,16 @@ pub(super) async fn facts(daemon: &std::sync::Arc<Daemon>) -> DaemonFacts {
         ports: listening(daemon).iter().map(port).collect(),
         // An unreadable store is another check's finding.
         last_backup: settings::last_export(&daemon.store).unwrap_or(None),
+        keys_joined: keys_joined(daemon),
         panics,
     }
+}
+
+/// An unreadable store is another check's finding.
+fn keys_joined(daemon: &Daemon) -> u32 {
+    let since = Now::read().unix.saturating_sub(KEY_JOINED_NEWS);
+    let domain = daemon.domain().unwrap_or_default();
+    crate::directory::joined_since(&daemon.store, &domain, since).unwrap_or(0)
 }
 
 /// Milliseconds until a write was durable.

@@ -12,9 +12,10 @@
 mod access;
 mod accounts;
 mod archive;
+mod concierge;
 mod daemon;
 mod devices;
-pub mod fingerprints;
+pub(crate) mod fingerprints;
 pub mod panel;
 mod protection;
 mod push;
@@ -240,6 +241,7 @@ async fn dispatch(
         Request::ArchiveDelete(c) => reply_to(&c, archive::delete(daemon, &c).await),
         Request::ArchiveSet(c) => reply_to(&c, archive::set(daemon, &c).await),
         Request::ArchiveShow(c) => reply_to(&c, archive::show(daemon)),
+        Request::ConciergePhrase(c) => reply_to(&c, concierge::phrase(daemon, &c)),
         Request::DaemonFacts(c) => reply_to(&c, Ok(daemon::facts(daemon).await)),
         Request::DaemonStatus(c) => reply_to(&c, daemon::status(daemon, caller)),
         Request::DeviceList(c) => reply_to(&c, devices::list(daemon, &c)),

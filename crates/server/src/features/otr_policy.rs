@@ -14,6 +14,7 @@ use xmpp::ns;
 use xmpp::stanza::{Kind, MessageType, Stanza};
 
 use super::{Cx, Feature, Spec};
+use crate::concierge::NAME as CONCIERGE;
 use crate::effect::Handled;
 use crate::protection::rule::{self, Content, To, Verdict};
 
@@ -31,9 +32,6 @@ const REFUSED: &str = "Not sent: this home asks for encrypted conversations. Sta
 const HINT: &str = "A hint from home, once a month: what you write is encrypted on the way, but \
     whoever looks after the server could read it. With OTR (“Start private conversation”) or OMEMO \
     in your chat app only the two of you can.";
-
-/// Localpart of the home's own contact.
-const CONCIERGE: &str = "concierge";
 
 fn outgoing(cx: &mut Cx<'_>, stanza: &mut Stanza) -> Handled {
     let (Kind::Message, Some(to)) = (stanza.kind(), stanza.to()) else { return Ok(()) };

@@ -17,7 +17,7 @@ use xmpp::jid::BareJid;
 
 use self::rule::Mode;
 use crate::daemon::{Daemon, Now};
-use crate::durability::NotDurable;
+use crate::durability::{NotDurable, Ticket};
 use crate::limits::{PROTECTION_DAYS_MAX, PROTECTION_HINT_EVERY, ROWS_PER_READ};
 
 /// Localpart, or [`HOME`].
@@ -164,6 +164,21 @@ impl Protection {
             daemon.durability.commit(batch);
         }
         self.put(daemon, local, StoredRule { mode, rooms: false, uncounted }).await
+    }
+
+    /// As [`Protection::set_personal`], without waiting: for one who holds no turn.
+    pub(crate) fn choose(&self, daemon: &Daemon, local: &str, personal: Personal) -> Ticket {
+        let Personal { mode, uncounted } = personal;
+        let rule = StoredRule { mode, rooms: false, uncounted };
+        let mut batch = Batch::new();
+        batch.put(&RULES, local, &rule);
+        if uncounted {
+            self.counts().remove(local);
+            batch.delete_span(&DAYS, &Span::under(local));
+        }
+        let mut rules = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+        rules.insert(local.to_owned(), rule);
+        daemon.durability.commit(batch)
     }
 
     async fn put(&self, daemon: &Daemon, key: &str, rule: StoredRule) -> Result<(), NotDurable> {

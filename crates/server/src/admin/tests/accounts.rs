@@ -142,7 +142,7 @@ async fn removal_leaves_nothing_for_the_next_of_that_name() {
     add(&home, "bob", "another person", Role::Member).await;
     let again = done(&home, Show { name: "bob".to_owned() }).await;
     assert_eq!((again.fingerprints, again.last_login_day), (0, None));
-    let history = fingerprints::History { name: "bob".to_owned() };
+    let history = fingerprints::History { name: "bob".to_owned(), before: None };
     assert!(done(&home, history).await.is_empty());
 }
 

@@ -1,6 +1,6 @@
 //! The directory of fingerprints.
 
-use admin_api::fingerprints::{Action, Add, History, List, Remove, State, Update};
+use admin_api::fingerprints::{Action, Add, History, List, Remove, State, Update, check};
 use admin_api::{ProblemKind, Secret};
 
 use super::{add as add_person, done, kind};
@@ -43,7 +43,7 @@ async fn every_change_is_in_the_history_with_its_author() {
     assert!(done(&home, List { name: Some("ann".to_owned()) }).await.is_empty());
     home.panel().call_as(token, add("ann", ONE)).await.unwrap();
 
-    let history = done(&home, History { name: "ann".to_owned() }).await;
+    let history = done(&home, History { name: "ann".to_owned(), before: None }).await;
     let lines: Vec<_> = history.iter().map(|c| (c.action, c.by.as_str(), c.state)).collect();
     let ann = "ann@home.example";
     assert_eq!(
@@ -58,6 +58,25 @@ async fn every_change_is_in_the_history_with_its_author() {
         "a change of nothing leaves no line"
     );
     assert!(history.iter().all(|c| c.fingerprint == ONE_HEX));
+    let numbers: Vec<_> = history.iter().map(|c| c.number).collect();
+    assert_eq!(numbers, [5, 4, 3, 2, 1]);
+    assert_eq!(check(ann, &history), Ok(()), "each line seals the one before");
+    let older = done(&home, History { name: "ann".to_owned(), before: Some(3) }).await;
+    assert_eq!(older, history[3..]);
+}
+
+#[tokio::test]
+async fn only_the_concierge_attests_and_what_is_revoked_stays_on_record() {
+    let (home, _) = Home::set_up().await;
+    let mut attested = add("ann", ONE);
+    attested.state = State::Attested;
+    assert_eq!(kind(home.operator().call(attested).await), ProblemKind::Invalid);
+    done(&home, add("ann", ONE)).await;
+    let attested = update(Some(State::Attested), None);
+    assert_eq!(kind(home.operator().call(attested).await), ProblemKind::Invalid);
+    let revoked = done(&home, update(Some(State::Revoked), None)).await;
+    assert_eq!(revoked.state, State::Revoked);
+    assert_eq!(done(&home, List { name: None }).await, [revoked]);
 }
 
 #[tokio::test]
@@ -81,7 +100,7 @@ async fn a_private_key_or_nonsense_is_refused_everywhere() {
     assert_eq!(kind(operator.call(add("nobody", ONE)).await), ProblemKind::NotFound);
     assert_eq!(kind(operator.call(update(None, Some("x"))).await), ProblemKind::NotFound);
     assert!(done(&home, List { name: None }).await.is_empty());
-    assert!(done(&home, History { name: "ann".to_owned() }).await.is_empty());
+    assert!(done(&home, History { name: "ann".to_owned(), before: None }).await.is_empty());
 }
 
 #[tokio::test]

@@ -50,6 +50,8 @@ impl Home {
             registry: Registry::default(),
             accounts: crate::accounts::Accounts::open(&store).unwrap(),
             auth: crate::auth::Auth::open(&store).unwrap(),
+            directory: crate::directory::Directory::default(),
+            concierge: crate::concierge::Concierge::default(),
             protection: Protection::open(&store).unwrap(),
             tls: crate::tls::Tls::open(&config, Some("home.example")).unwrap(),
             components: crate::component::Components::default(),
