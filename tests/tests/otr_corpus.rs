@@ -23,6 +23,27 @@ fn messages() {
 }
 
 #[test]
+fn conversations() {
+    inputs("otr_conversation").iter().for_each(|i| oracle::check_conversation(i));
+}
+
+/// A few thousand steps that nobody chose, the same each time: a short form of the fuzzing.
+#[test]
+fn conversations_at_random() {
+    let mut seed = 1_u64;
+    for _ in 0..60 {
+        let mut input = Vec::new();
+        for _ in 0..80 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            // Half of the steps let a message pass, or little would ever be read.
+            let byte = (seed >> 56) as u8;
+            input.push(if seed >> 32 & 1 == 0 { 4 << 1 | byte & 1 } else { byte });
+        }
+        oracle::check_conversation(&input);
+    }
+}
+
+#[test]
 fn fragments() {
     inputs("otr_fragment").iter().for_each(|i| oracle::check_fragments(i));
 }

@@ -6,11 +6,16 @@ use std::sync::{Arc, OnceLock};
 
 use otr::rand_core::{TryCryptoRng, TryRng};
 use otr::{
-    Assembler, Conversation, Error, Fragment, Input, Output, Policy, PrivateKey, Setup, Time,
+    Assembler, Conversation, Error, Fragment, Input, Output, Policy, PrivateKey, Secret, Setup,
+    Time, Trust,
 };
 
 /// The throw-away key of the captured conversations.
 const KEY: &str = include_str!("../../../../crates/otr/tests/vectors/keys/alice/otr.private_key");
+
+/// The throw-away key of the other side.
+const OTHER_KEY: &str =
+    include_str!("../../../../crates/otr/tests/vectors/keys/bob/otr.private_key");
 
 /// Our instance in the captured conversations, so that they are meant for us.
 const INSTANCE: u32 = 0x657f_d674;
@@ -52,11 +57,18 @@ struct Side {
 impl Side {
     fn new(policy: Policy) -> Self {
         static READ: OnceLock<Arc<PrivateKey>> = OnceLock::new();
-        let read = || Arc::new(otr::files::keys::read(KEY).expect("a key file").remove(0).key);
-        let (key, instance) = (READ.get_or_init(read).clone(), INSTANCE);
+        Self::of(READ.get_or_init(|| read_key(KEY)).clone(), INSTANCE, policy)
+    }
+
+    fn other(policy: Policy) -> Self {
+        static READ: OnceLock<Arc<PrivateKey>> = OnceLock::new();
+        Self::of(READ.get_or_init(|| read_key(OTHER_KEY)).clone(), INSTANCE + 1, policy)
+    }
+
+    fn of(key: Arc<PrivateKey>, instance: u32, policy: Policy) -> Self {
         let setup = Setup { key, instance, policy, fragment: None, invitation: String::new() };
         let conversation = Conversation::new(setup).expect("a valid tag");
-        Self { conversation, rng: Repeatable(1), millis: 0 }
+        Self { conversation, rng: Repeatable(u64::from(instance)), millis: 0 }
     }
 
     /// Every input comes a second after the one before.
@@ -64,6 +76,10 @@ impl Side {
         self.millis += 1_000;
         self.conversation.feed(Time::from_millis(self.millis), &mut self.rng, input)
     }
+}
+
+fn read_key(text: &str) -> Arc<PrivateKey> {
+    Arc::new(otr::files::keys::read(text).expect("a key file").remove(0).key)
 }
 
 fn from_hex(text: &[u8]) -> Vec<u8> {
@@ -148,5 +164,150 @@ pub fn check_fragments(input: &[u8]) {
             whole = assembler.push(&part);
         }
         assert_eq!(whole, Some(text));
+    }
+}
+
+/// Steps of one conversation that are looked at.
+const STEPS_MAX: usize = 96;
+
+/// Messages that are under way at a time; more are lost.
+const UNDER_WAY_MAX: usize = 32;
+
+/// Far enough ahead that every limit of a rate has room again.
+const MUCH_LATER: u64 = 10_000_000;
+
+/// A whole conversation: two sides, and a link that does what the input says, byte by byte. Whatever
+/// happened, nothing is read that was not said, nothing twice, and once the link is good again,
+/// one start leads to one session in which texts arrive.
+pub fn check_conversation(input: &[u8]) {
+    let policies = [Policy::manual(), Policy::opportunistic(), Policy::required()];
+    let policy = |at: usize| policies[usize::from(input.get(at).copied().unwrap_or(0)) % 3];
+    let mut pair =
+        Pair { sides: [Side::new(policy(0)), Side::other(policy(1))], ..Pair::default() };
+    let mut bytes = input.iter().copied().skip(2);
+    for _ in 0..STEPS_MAX {
+        let Some(step) = bytes.next() else { break };
+        pair.step(step, &mut bytes);
+    }
+    pair.recover();
+}
+
+struct Pair {
+    sides: [Side; 2],
+    /// Whom it is for, and the message.
+    under_way: Vec<(usize, Vec<u8>)>,
+    said: usize,
+    read: Vec<String>,
+}
+
+impl Default for Pair {
+    fn default() -> Self {
+        let sides = [Side::new(Policy::manual()), Side::other(Policy::manual())];
+        Self { sides, under_way: Vec::new(), said: 0, read: Vec::new() }
+    }
+}
+
+impl Pair {
+    fn step(&mut self, step: u8, more: &mut impl Iterator<Item = u8>) {
+        let (who, at) = (usize::from(step & 1), usize::from(step >> 4));
+        match step >> 1 & 7 {
+            0 => self.feed(who, Input::Start),
+            1 => self.feed(who, Input::End),
+            2 => {
+                self.said += 1;
+                let text = format!("text {}", self.said);
+                self.feed(who, Input::Send(text.as_bytes()));
+            }
+            3 => {
+                let words = if at & 1 == 0 { "the same" } else { "another" };
+                let Some(secret) = Secret::new(words.as_bytes()) else { return };
+                match at & 6 {
+                    0 => self.feed(who, Input::Verify { secret: &secret, question: None }),
+                    2 => self.feed(who, Input::Verify { secret: &secret, question: Some("?") }),
+                    4 => self.feed(who, Input::Answer(&secret)),
+                    _ => self.feed(who, Input::CancelVerification),
+                }
+            }
+            4 => self.pass(|u| (!u.is_empty()).then(|| u.remove(0))),
+            5 => self.pass(|u| (!u.is_empty()).then(|| u.remove(at % u.len()))),
+            6 => {
+                // Repeated, and now and then altered on the way.
+                let place = usize::from(more.next().unwrap_or(0));
+                self.pass(|u| {
+                    let (to, mut message) = u.get(at % u.len().max(1))?.clone();
+                    let place = place * 7 % message.len().max(1);
+                    if let Some(byte) = message.get_mut(place).filter(|_| at & 1 == 1) {
+                        *byte = byte.wrapping_add(1);
+                    }
+                    Some((to, message))
+                });
+            }
+            _ => self.sides[who].millis += 1_000 << (at % 8),
+        }
+    }
+
+    fn pass(&mut self, take: impl FnOnce(&mut Vec<(usize, Vec<u8>)>) -> Option<(usize, Vec<u8>)>) {
+        if let Some((to, message)) = take(&mut self.under_way) {
+            self.feed(to, Input::Received(&message));
+        }
+    }
+
+    fn feed(&mut self, who: usize, input: Input<'_>) {
+        let received = matches!(input, Input::Received(_));
+        let done = self.sides[who].feed(input);
+        assert!(done.is_ok() || !received, "what a peer sends is never refused");
+        while let Some(output) = self.sides[who].conversation.poll() {
+            match output {
+                Output::Transmit(message) if self.under_way.len() < UNDER_WAY_MAX => {
+                    self.under_way.push((1 - who, message));
+                }
+                Output::Show { text, trust: Trust::Private(_) } => {
+                    let text = String::from_utf8(text).expect("what was said is text");
+                    self.was_said(&text);
+                    assert!(!self.read.contains(&text), "{text:?} came twice");
+                    self.read.push(text);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A text that nobody could read is said again, with a mark.
+    fn was_said(&self, text: &str) {
+        let text = text.strip_prefix("[resent] ").unwrap_or(text);
+        let number = text.strip_prefix("text ").and_then(|n| n.parse::<usize>().ok());
+        assert!(number.is_some_and(|n| (1..=self.said).contains(&n)), "nobody said {text:?}");
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..200 {
+            if self.under_way.is_empty() {
+                return;
+            }
+            self.pass(|u| Some(u.remove(0)));
+        }
+        panic!("they never stop talking");
+    }
+
+    fn recover(&mut self) {
+        for who in 0..2 {
+            self.sides[who].millis = MUCH_LATER;
+            self.feed(who, Input::Deadline);
+            self.feed(who, Input::End);
+        }
+        self.under_way.clear();
+        self.feed(0, Input::Start);
+        self.settle();
+        let sessions = [0, 1].map(|who| self.sides[who].conversation.session());
+        let [Some(ours), Some(theirs)] = sessions else { panic!("no session: {sessions:?}") };
+        assert_eq!(ours.session_id, theirs.session_id);
+        for who in [0, 1] {
+            let read = self.read.len();
+            self.said += 1;
+            let text = format!("text {}", self.said);
+            self.feed(who, Input::Send(text.as_bytes()));
+            self.settle();
+            assert_eq!(self.read[read..], [text]);
+        }
     }
 }
