@@ -45,6 +45,31 @@ fn ann() -> serde_json::Value {
 }
 
 #[test]
+fn the_directory_goes_into_a_clients_file() {
+    let fake = Fake::new(|request| match request {
+        Request::AccountShow(_) => {
+            let mut bob = ann();
+            bob["jid"] = "bob@home.example".into();
+            ok(bob)
+        }
+        other => answer(other),
+    });
+    let file = fake.file("otr.fingerprints", "bad line\n");
+    let file = file.to_str().unwrap();
+    let out = fake.snug(&["fingerprint", "merge", file, "--for", "bob"]).ok();
+    let line = format!("ann@home.example\tbob@home.example/\tprpl-jabber\t{HEX}\tverified\n");
+    assert_eq!(out, line);
+    let profanity = ["fingerprint", "merge", "-", "--for", "bob", "--client", "profanity"];
+    let out = fake.snug(&profanity).ok();
+    assert!(out.contains("\tbob@home.example\txmpp\t"), "{out}");
+    let key = fake.file("otr.private_key", "(privkeys (account (name \"ann\")");
+    fake.heard();
+    let err = fake.snug(&["fingerprint", "merge", key.to_str().unwrap(), "--for", "bob"]).failed(2);
+    assert!(err.contains("private key"), "{err}");
+    assert!(fake.heard().is_empty(), "nothing was asked");
+}
+
+#[test]
 fn a_phrase_is_made() {
     let fake = Fake::new(|request| match request {
         Request::ConciergePhrase(p) if p.name == "ann" => ok(PhraseReply {

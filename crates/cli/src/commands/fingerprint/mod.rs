@@ -2,6 +2,8 @@
 //!
 //! Invariant: whatever looks like a private key is refused before anything is sent.
 
+mod merge;
+
 use std::io::Read;
 use std::process::ExitCode;
 
@@ -53,6 +55,18 @@ Examples:
   snug fingerprint list
   snug fingerprint list ann --json")]
     List(List),
+    /// Take the directory into the file of a chat client
+    ///
+    /// Prints the file as it should be: what it held before, and everybody's keys, those that are
+    /// attested or compared in person as verified. What was revoked is not trusted any more. Close
+    /// the client before you put the file in place: Pidgin reads it only when it starts.
+    #[command(after_long_help = "\
+Examples:
+  snug fingerprint merge otr.fingerprints --for ann > merged
+  snug fingerprint merge - --for ann --client profanity > fingerprints.txt
+  snug fingerprint merge otr.fingerprints --for ann \\
+      --account ann@home.example/Laptop > merged")]
+    Merge(merge::Merge),
     /// Make a phrase by which a person and the concierge check each other
     ///
     /// The person writes `verify` to the concierge in a private conversation, and types the phrase
@@ -162,6 +176,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<ExitCode, F
             let entries = context.daemon()?.call(fingerprints::List { name })?;
             context.out.show(&entries, |out, entries| list(out, entries))
         }
+        Command::Merge(merge) => merge::run(&merge, context),
         Command::Phrase(Name { name }) => {
             let made = context.daemon()?.call(concierge::Phrase { name })?;
             context.out.show(&made, |out, made| {
