@@ -21,8 +21,9 @@ use crate::pie::{self, Writer};
 /// Write all accounts to a file that other servers can import (XEP-0227).
 ///
 /// The file holds names, SCRAM keys, contact lists, waiting subscription requests, waiting
-/// messages, vCards, block lists and whatever else people keep here. With SCRAM keys somebody can try passwords, and log in to servers that use the
-/// same keys; so the file is made readable for you only. Keep it safe, or encrypt it.
+/// messages, kept conversations, vCards, block lists and whatever else people keep here. With
+/// SCRAM keys somebody can try passwords, and log in to servers that use the same keys; so the
+/// file is made readable for you only. Keep it safe, or encrypt it.
 ///
 /// The file appears under its name only when it is complete.
 #[derive(Debug, clap::Args)]

@@ -26,9 +26,10 @@ const NAMES_SHOWN_MAX: usize = 5;
 /// Add accounts from a file that another server exported (XEP-0227).
 ///
 /// Reads accounts with their passwords or SCRAM keys, contact lists, waiting subscription
-/// requests, waiting messages, vCards, block lists, and whatever else this server keeps for
-/// people. What it does not keep is left out and listed. Prosody and ejabberd write such files; several files, and files that include
-/// others, are read as one.
+/// requests, waiting messages, kept conversations, vCards, block lists, and whatever else this
+/// server keeps for people. What it does not keep is left out and listed. Conversations that are
+/// older than this home keeps them are deleted within the hour. Prosody and ejabberd write such
+/// files; several files, and files that include others, are read as one.
 ///
 /// Nothing is sent before all files were read and found to be right.
 #[derive(Debug, clap::Args)]
