@@ -159,3 +159,49 @@ def test_odd_queries_are_answered_and_cost_nobody_else_anything(home, log_in):
         assert results == [] and answer.get("type") == "error", inner
         assert answer.find(f".//{{urn:ietf:params:xml:ns:xmpp-stanzas}}{condition}") is not None
     assert len(query(wire)[0]) == 3
+
+
+def test_history_moves_under_its_names_and_is_deleted_for_good(home, output):
+    """snug export, snug archive delete, snug import."""
+    home.add("nat")
+    secret = "words-that-nobody-finds-any-more"
+    with Wire(home) as nat:
+        nat.login("nat", home.passwords["nat"], "pc")
+        for n in range(7):
+            nat.message("somebody@elsewhere.test", f"{secret} {n}")
+        nat.ping()
+        nat.events.clear()
+        before = [r.get("id") for r in query(nat)[0]]
+    assert len(before) == 7
+    file = output / "moved.xml"
+    home.snug("export", str(file))
+    assert file.read_text().count(f"{secret} ") == 7
+    deleted = home.snug_json("archive", "delete", "nat", "--yes")
+    assert deleted == {"messages": 7, "finished": True}
+    with Wire(home) as nat:
+        nat.login("nat", home.passwords["nat"], "pc")
+        assert query(nat)[0] == []
+    home.snug("import", str(file), "--existing", "replace")
+    with Wire(home) as nat:
+        nat.login("nat", home.passwords["nat"], "pc")
+        results, _ = query(nat)
+        assert [r.get("id") for r in results] == before
+        bodies = [b.text for r in results for b in r.iter(f"{{{CLIENT}}}body")]
+        assert bodies == [f"{secret} {n}" for n in range(7)]
+
+
+def test_the_command_line_says_and_sets_how_long_it_is_kept(home):
+    """snug archive show and set; off keeps nothing more."""
+    assert home.snug_json("archive", "show")["keep"] == {"days": 30}
+    home.add("ole")
+    try:
+        assert home.snug_json("archive", "set", "off")["keep"] == "off"
+        with Wire(home) as ole:
+            ole.login("ole", home.passwords["ole"], "pc")
+            ole.message(home.jid("ann"), "not kept")
+            ole.ping()
+            assert query(ole)[0] == []
+        assert "not kept" in home.snug("archive", "show").stdout
+        assert home.snug("archive", "set", "0", check=False).returncode == 2
+    finally:
+        home.snug("archive", "set", "30")
