@@ -5,6 +5,7 @@
 
 use xmpp::element::Element;
 use xmpp::error::StanzaError;
+use xmpp::form::Filled;
 use xmpp::ns;
 
 use super::errors::bad;
@@ -27,32 +28,21 @@ pub(super) enum Submitted {
 /// `bad-request` for a form of another type, or one that is not submitted.
 pub(super) fn read(parent: &Element, form_type: &str) -> Result<Option<Submitted>, StanzaError> {
     let Some(form) = parent.child("x", ns::DATA) else { return Ok(None) };
-    match form.attr("type") {
-        Some("cancel") => return Ok(Some(Submitted::Cancelled)),
-        Some("submit") => {}
-        _ => return Err(bad()),
+    if form.attr("type") == Some("cancel") {
+        return Ok(Some(Submitted::Cancelled));
     }
-    let mut fields: Vec<Field> = Vec::new();
-    for field in form.children().filter(|child| child.is("field", ns::DATA)) {
-        let var = field.attr("var").ok_or_else(bad)?.to_owned();
-        let values = field.children().filter(|child| child.is("value", ns::DATA));
-        let values = values.map(|value| value.text().into_owned()).collect();
-        if fields.iter().any(|(other, _)| *other == var) {
-            return Err(bad());
-        }
-        fields.push((var, values));
+    let filled = Filled::read(form).map_err(|_| bad())?;
+    if filled.form_type() != Some(form_type) {
+        return Err(bad());
     }
-    let of_type = |(var, values): &Field| var == "FORM_TYPE" && *values == [form_type];
-    let at = fields.iter().position(of_type).ok_or_else(bad)?;
-    fields.remove(at);
-    Ok(Some(Submitted::Fields(fields)))
+    let fields = filled.fields().map(|field| (field.var.clone(), field.values.clone()));
+    Ok(Some(Submitted::Fields(fields.collect())))
 }
 
 /// An empty form of that type: `form` to be filled in, `result` to be read, `submit` as if a
 /// client had sent it.
 pub(super) fn new(ty: &'static str, form_type: &'static str) -> Element {
-    let of_type = field("FORM_TYPE", &[form_type.to_owned()]).with_attr("type", "hidden");
-    Element::new("x", ns::DATA).with_attr("type", ty).with_child(of_type)
+    xmpp::form::named(ty, form_type)
 }
 
 /// A field with its values.

@@ -4,10 +4,12 @@
 //! Invariants: items come oldest first; an answer has at most [`PEP_ANSWER_BYTES_MAX`] of payloads
 //! and says when there are more; what is past its time is not given.
 
+use std::ops::Range;
+
 use xmpp::element::Element;
 use xmpp::error::{StanzaCondition, StanzaError};
-use xmpp::ns;
 use xmpp::stanza::Stanza;
+use xmpp::{ns, rsm};
 
 use super::book::{self, Meta, Nodes};
 use super::request::{Asker, check, node_of};
@@ -60,21 +62,17 @@ pub(super) fn run(
 ) -> Result<Element, StanzaError> {
     let name = node_of(operation)?;
     check(cx, asker, name)?;
-    let page = iq.payload().and_then(|p| p.child("set", ns::RSM)).map(Page::read).transpose()?;
+    let page = page(iq)?;
     let all = current(cx, name)?;
     let (mut wanted, set) = match (named(operation)?, page) {
         (Some(ids), _) => {
             let one = |id: &&str| all.iter().find(|(_, meta)| meta.id == *id).cloned();
             (ids.iter().filter_map(one).collect(), None)
         }
-        (None, Some(page)) => {
-            let cut = page.cut(&all)?;
-            (all[cut.clone()].to_vec(), Some((cut.start, page.newest_first)))
-        }
+        (None, Some(page)) => (all[cut(&page, &all)?].to_vec(), Some(page.before.is_some())),
         (None, None) => (all[all.len() - most(operation)?.min(all.len())..].to_vec(), None),
     };
-    let newest_first = set.is_none_or(|(_, newest_first)| newest_first);
-    let dropped = fit(&mut wanted, newest_first);
+    let dropped = fit(&mut wanted, set.unwrap_or(true));
     let mut items = Element::new("items", ns::PUBSUB).with_attr("node", name);
     for placed in &wanted {
         if let Some(item) = load(cx, name, placed)? {
@@ -137,55 +135,38 @@ pub(super) fn weight(meta: &Meta) -> usize {
 
 /// XEP-0059 §2.6: what the answer is a part of.
 fn page_element(page: &[Placed], index: Option<usize>, count: usize) -> Element {
-    let mut set = Element::new("set", ns::RSM);
-    if let (Some((_, first)), Some((_, last)), Some(index)) = (page.first(), page.last(), index) {
-        let first = Element::new("first", ns::RSM).with_text(first.id.as_str());
-        set.push(first.with_attr("index", index.to_string()));
-        set.push(Element::new("last", ns::RSM).with_text(last.id.as_str()));
-    }
-    set.with_child(Element::new("count", ns::RSM).with_text(count.to_string()))
+    let ends = page.first().zip(page.last());
+    let ends = ends.map(|((_, first), (_, last))| (first.id.clone(), last.id.clone()));
+    let index = index.map(|index| index as u64);
+    rsm::Page { ends, index, count: Some(count as u64) }.to_element()
 }
 
-/// XEP-0059: which part is asked for.
-#[derive(Debug, PartialEq, Eq)]
-struct Page {
-    max: usize,
-    after: Option<String>,
-    before: Option<String>,
-    /// §2.2: counted from the end.
-    newest_first: bool,
+/// Which part is asked for, if one is.
+fn page(iq: &Stanza) -> Result<Option<rsm::Request>, StanzaError> {
+    let request = iq.payload().filter(|payload| payload.child("set", ns::RSM).is_some());
+    request.map(|payload| rsm::Request::of(payload).map_err(|_| errors::bad())).transpose()
 }
 
-impl Page {
-    fn read(set: &Element) -> Result<Self, StanzaError> {
-        let text = |name: &str| set.child(name, ns::RSM).map(|child| child.text().into_owned());
-        let max = text("max").map(|max| max.trim().parse().map_err(|_| errors::bad()));
-        let (after, before) = (text("after"), text("before"));
-        Ok(Self {
-            max: max.transpose()?.unwrap_or(PEP_ITEMS_MAX),
-            after: after.filter(|after| !after.is_empty()),
-            newest_first: before.is_some(),
-            // §2.5: empty is the end of all.
-            before: before.filter(|before| !before.is_empty()),
-        })
-    }
-
-    /// Which of `all` it is.
-    ///
-    /// # Errors
-    /// `item-not-found` for a name that none of them has (§2.2).
-    fn cut(&self, all: &[Placed]) -> Result<std::ops::Range<usize>, StanzaError> {
-        let find = |id: &String| {
-            let at = all.iter().position(|(_, meta)| meta.id == *id);
-            at.ok_or_else(|| StanzaError::new(StanzaCondition::ItemNotFound))
-        };
-        let start = self.after.as_ref().map(find).transpose()?.map_or(0, |at| at + 1);
-        let end = self.before.as_ref().map(find).transpose()?.unwrap_or(all.len()).max(start);
-        Ok(match self.newest_first {
-            true => end.saturating_sub(self.max).max(start)..end,
-            false => start..start.saturating_add(self.max).min(end),
-        })
-    }
+/// Which of `all` the `page` is.
+///
+/// # Errors
+/// `item-not-found` for a name that none of them has (XEP-0059 §2.2).
+fn cut(page: &rsm::Request, all: &[Placed]) -> Result<Range<usize>, StanzaError> {
+    let find = |id: &String| {
+        let at = all.iter().position(|(_, meta)| meta.id == *id);
+        at.ok_or_else(|| StanzaError::new(StanzaCondition::ItemNotFound))
+    };
+    let whole = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let index = page.index.map_or(0, whole).min(all.len());
+    let start = page.after.as_ref().map(find).transpose()?.map_or(index, |at| at + 1);
+    // §2.5: empty is the end of all.
+    let before = page.before.as_ref().filter(|before| !before.is_empty());
+    let end = before.map(find).transpose()?.unwrap_or(all.len()).max(start);
+    let max = page.max.map_or(PEP_ITEMS_MAX, whole);
+    Ok(match page.before.is_some() {
+        true => end.saturating_sub(max).max(start)..end,
+        false => start..start.saturating_add(max).min(end),
+    })
 }
 
 impl Item {
@@ -210,15 +191,18 @@ mod tests {
     fn pages() {
         let all = all(&[1; 5]);
         let page = |xml: &str| {
-            let set = Element::parse(&format!("<set xmlns='{}'>{xml}</set>", ns::RSM)).unwrap();
-            Page::read(&set).and_then(|page| page.cut(&all)).ok()
+            let set = format!("<items xmlns='urn:x'><set xmlns='{}'>{xml}</set></items>", ns::RSM);
+            let page = rsm::Request::of(&Element::parse(&set).unwrap()).ok()?;
+            cut(&page, &all).ok()
         };
         let table = [
             ("", Some(0..5)),
             ("<max>2</max>", Some(0..2)),
             ("<max>0</max>", Some(0..0)),
             ("<max>1000000000</max>", Some(0..5)),
-            ("<max>99999999999999999999999</max>", None),
+            ("<max>99999999999999999999999</max>", Some(0..5)),
+            ("<max>2</max><index>3</index>", Some(3..5)),
+            ("<index>9</index>", Some(5..5)),
             ("<max>-1</max>", None),
             ("<max>2</max><after>i1</after>", Some(2..4)),
             ("<after>i4</after>", Some(5..5)),
