@@ -14,7 +14,7 @@ use super::config::Config;
 use super::form::{self, Field, Submitted};
 use super::notify::{self, News};
 use super::request::{checked, node_of};
-use super::{Change, Item, answer, errors};
+use super::{Change, Item, answer, errors, lists};
 use crate::effect::Handled;
 use crate::features::{Cx, on_published};
 use crate::limits::{PEP_ITEM_BYTES_MAX, PEP_REQUEST_ITEMS_MAX};
@@ -136,6 +136,7 @@ fn put(cx: &mut Cx<'_>, name: &str, config: &Config, items: &[Item]) -> Result<P
 
 /// Tells the news of the node `name`, which is there.
 fn tell(cx: &mut Cx<'_>, name: &str, news: &News<'_>) -> Handled {
+    lists::drop_strangers(cx, name)?;
     let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
     let head = nodes.find(name)?.head.clone();
     notify::tell(cx, name, &head, news);
