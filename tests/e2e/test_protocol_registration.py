@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from clients.person import LogInFailed, Person, people
-from clients.wire import Wire
+from clients.wire import STANZA_ERRORS, Wire, error_condition
 
 REGISTER = "jabber:iq:register"
 FEATURE = "http://jabber.org/features/iq-register"
@@ -71,6 +71,7 @@ def test_nobody_registers_in_band(home):
         wire.open()
         assert wire.features.find(f"{{{FEATURE}}}register") is None
         wire.send("<iq type='get' id='1'><query xmlns='jabber:iq:register'/></iq>")
+        assert error_condition(wire.stanza(), STANZA_ERRORS) == "not-allowed"
         wire.ends_with("not-authorized")
     finally:
         wire.close()

@@ -2,7 +2,7 @@
 //!
 //! Lets people change their password and delete their account from a chat client. New accounts are
 //! not made in-band: people are added in the panel. Spec: §3.2 deleting, §3.3 changing, §3.1 what is
-//! told to somebody who is registered; the refusal of strangers is `xmpp::negotiate`'s.
+//! told to somebody who is registered; strangers are refused in `xmpp::negotiate`.
 //!
 //! Passwords are hashed and accounts changed one at a time ([`run`]), since that takes longer than
 //! a handler may; answers come when the change is durable. Deleting begins the same two weeks in

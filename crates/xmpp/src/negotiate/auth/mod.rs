@@ -16,7 +16,7 @@ use super::header::Stage;
 use super::request::Request;
 use super::{Input, LOG_INS_FAILED_MAX, Output, State, Wants, misuse};
 use crate::element::Element;
-use crate::error::{StreamCondition, StreamError};
+use crate::error::{StanzaCondition, StanzaError, StreamCondition, StreamError};
 use crate::hashed_token::TokenMechanism;
 use crate::jid::BareJid;
 use crate::ns;
@@ -98,6 +98,9 @@ impl LogIn {
                 // RFC 6120 §5.4.3.3: not offered any more.
                 StreamError::new(StreamCondition::PolicyViolation).with_text("TLS is in place")
             } else {
+                if let Some(refusal) = no_registration(element) {
+                    cx.send(&refusal);
+                }
                 // RFC 6120 §4.9.3.12
                 StreamCondition::NotAuthorized.into()
             });
@@ -235,4 +238,21 @@ fn succeed(cx: &mut Context, proven: Proven) -> State {
     cx.send(&success);
     cx.restart();
     State::ExpectHeader(Stage::LoggedIn(LoggedIn::new(user)))
+}
+
+/// XEP-0077 §3.1: nobody registers in-band. Said before the stream ends, so that the client can
+/// show more than a lost connection.
+fn no_registration(element: &Element) -> Option<Element> {
+    let asks = matches!(element.attr("type"), Some("get" | "set"));
+    if !element.is("iq", ns::CLIENT) || !asks {
+        return None;
+    }
+    element.child("query", ns::REGISTER)?;
+    let error = StanzaError::new(StanzaCondition::NotAllowed)
+        .with_text("Accounts are made by whoever looks after this server.");
+    let mut refusal = Element::new("iq", ns::CLIENT).with_attr("type", "error");
+    if let Some(id) = element.attr("id") {
+        refusal.set_attr("id", id);
+    }
+    Some(refusal.with_child(error.to_element()))
 }

@@ -345,6 +345,30 @@ fn a_client_that_leaves_is_answered_in_kind() {
     assert!(server.closed && text.ends_with("</stream:features></stream:stream>"), "{text}");
 }
 
+/// XEP-0077 §3.1, before the end that every stanza of a stranger leads to.
+#[test]
+fn a_stranger_who_wants_an_account_is_told_that_there_is_none() {
+    let ask = |request: &str| {
+        let mut server = Server::new(config(), Transport::Direct);
+        server.receive(HEADER.as_bytes());
+        assert!(!server.sent().contains("iq-register"), "it is not offered");
+        server.receive(request.as_bytes());
+        assert!(server.closed && server.session.is_none());
+        server.sent()
+    };
+    for ty in ["get", "set"] {
+        let request = format!(
+            "<iq type='{ty}' id='r'><query xmlns='jabber:iq:register'><username>x</username></query></iq>"
+        );
+        let text = ask(&request);
+        let (refusal, end) = text.split_once("<stream:error>").unwrap();
+        assert!(refusal.starts_with("<iq type='error' id='r'>"), "{text}");
+        assert!(refusal.contains("<not-allowed ") && end.contains("<not-authorized "), "{text}");
+    }
+    let other = ask("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>");
+    assert!(other.starts_with("<stream:error>"), "{other}");
+}
+
 #[test]
 fn wrong_passwords_do_not_log_in() {
     for (mechanism, message) in [("PLAIN", "\0ann\0pen"), ("PLAIN", "\0bob\0pencil")] {
