@@ -247,3 +247,24 @@ fn amend(cx: &mut Cx<'_>, id: SessionId, stanza: &mut Stanza, again: bool) {
     stanza.retain(|node| !matches!(node, Node::Element(e) if e.is("x", ns::VCARD_UPDATE)));
     stanza.push(Element::new("x", ns::VCARD_UPDATE).with_child(photo));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures() {
+        let text = |data: &[u8]| STANDARD.encode(data);
+        let wrapped = text(b"\x89PNG\r\n\x1a\n").replace('/', "/\n ") + "\n";
+        let png = Picture::new(&wrapped, None).unwrap();
+        assert_eq!((png.ty.as_str(), png.bytes), ("image/png", 8));
+        assert_eq!(png.hash, "4caece539b039b16e16206ea2478f8c5ffb2ca05");
+        assert_eq!(Picture::new(&text(b"<svg/>"), Some("image/svg+xml")).unwrap().bytes, 6);
+        for data in [&b"\xff\xd8\xff\xe0"[..], b"GIF89a", b"RIFF\0\0\0\0WEBPVP8 "] {
+            assert!(Picture::new(&text(data), Some("text/html")).is_some(), "{data:?}");
+        }
+        for (text, ty) in [("", Some("image/png")), ("%%", Some("image/png")), ("AAAA", None)] {
+            assert!(Picture::new(text, ty).is_none(), "{text}");
+        }
+    }
+}

@@ -229,3 +229,62 @@ fn same(one: &Element, other: &Element) -> bool {
     };
     autojoins(one) == autojoins(other) && texts(one) == texts(other) && said(one) == said(other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::presence::home::{Home, stanza};
+    use xmpp::stanza::IqType;
+
+    fn stores(home: &Home, id: u64, rooms: usize) -> Option<IqType> {
+        let room = |n: usize| format!("<conference jid='r{n}@chat.example'/>");
+        let rooms: String = (0..rooms).map(room).collect();
+        home.says(
+            id,
+            &format!(
+                "<iq type='set' id='1'><query xmlns='jabber:iq:private'>\
+                 <storage xmlns='storage:bookmarks'>{rooms}</storage></query></iq>"
+            ),
+        );
+        stanza(home.hears(id).last().unwrap()).iq_type()
+    }
+
+    fn kept(home: &Home) -> usize {
+        let mut kept = 0;
+        let ann = xmpp::jid::BareJid::parse("ann@home.example").unwrap();
+        home.with(&ann, None, |cx| kept = pep::items(cx, ns::BOOKMARKS).unwrap().len());
+        kept
+    }
+
+    #[test]
+    fn too_many_rooms_change_nothing() {
+        let home = Home::new();
+        let ann = home.bind("ann@home.example/pc");
+        assert_eq!(stores(&home, ann, 3), Some(IqType::Result));
+        assert_eq!(stores(&home, ann, BOOKMARKS_MAX + 1), Some(IqType::Error));
+        assert_eq!(kept(&home), 3);
+        assert_eq!(stores(&home, ann, BOOKMARKS_MAX), Some(IqType::Result));
+        assert_eq!(kept(&home), BOOKMARKS_MAX);
+        home.removes("ann@home.example");
+        assert_eq!(kept(&home), 0);
+    }
+
+    #[test]
+    fn sameness_is_that_of_meaning() {
+        let bookmark = |xml: &str| {
+            let xml = xml.replacen("<c", "<conference xmlns='urn:xmpp:bookmarks:1'", 1);
+            Element::parse(&xml.replace("</c>", "</conference>")).unwrap()
+        };
+        let one = bookmark("<c name='A' autojoin='1'> <nick>N</nick>\n</c>");
+        assert!(same(&one, &bookmark("<c autojoin='true' name='A'><nick>N</nick></c>")));
+        for other in [
+            "<c name='A'><nick>N</nick></c>",
+            "<c name='B' autojoin='1'><nick>N</nick></c>",
+            "<c name='A' autojoin='1'><nick>M</nick></c>",
+            "<c name='A' autojoin='1'/>",
+            "<c name='A' autojoin='1'><nick>N</nick><extensions/></c>",
+        ] {
+            assert!(!same(&one, &bookmark(other)), "{other}");
+        }
+    }
+}
