@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use xmpp::element::Element;
-use xmpp::resume::{Sent, answer, parse_count, request};
+use xmpp::resume::{Sent, parse_count, request};
 use xmpp::scram::client::{Binding, Client as Scram};
 use xmpp::scram::{ScramHash, nonce};
 use xmpp::{ns, sasl};
 
 use super::device::{Device, Session};
-use super::message::chat;
+use super::message::{MAM, chat};
 use super::wire::{Gone, How, Wire, dial, half_a_handshake};
 use crate::harness::home::{DOMAIN, PASSWORD};
 
@@ -44,8 +44,7 @@ impl Device {
             }
             3 => {
                 self.world.cut("right after <a/>");
-                let handled = self.session.as_ref().expect("a session").handled;
-                let _ = self.say(&answer(handled).to_xml(ns::CLIENT)).await;
+                let _ = self.acknowledge().await;
             }
             4 if archive => {
                 self.world.cut("the client forgets its session");
@@ -74,8 +73,7 @@ impl Device {
         let xml = chat(name, &origin);
         let at = 1 + self.dice.roll(xml.len() - 1);
         let half = xml[..at].to_owned();
-        let session = self.session.as_mut().expect("a session");
-        session.sent.push(super::device::Unsure { xml, origin: Some(origin), refused: false });
+        self.remember(xml, Some(origin));
         let _ = self.say(&half).await;
         self.drop_wire(how);
     }
@@ -117,9 +115,11 @@ impl Device {
                 self.went_on().await
             }
             Reached::Bind => {
-                self.bind(&mut wire).await?;
+                let early = self.bind(&mut wire).await?;
                 self.wire = Some(wire);
-                self.begin().await
+                let begun = self.begin().await;
+                early.iter().for_each(|message| self.message(message));
+                begun
             }
         }
     }
@@ -197,7 +197,8 @@ impl Device {
         Ok(())
     }
 
-    async fn bind(&mut self, wire: &mut Wire) -> Result<(), Gone> {
+    /// Gives what came before stanzas were counted: messages to this very device.
+    async fn bind(&mut self, wire: &mut Wire) -> Result<Vec<Element>, Gone> {
         let (bind, resource) = (ns::BIND, self.resource());
         wire.say(&format!(
             "<iq type='set' id='bind'><bind xmlns='{bind}'><resource>{resource}</resource></bind></iq>"
@@ -211,12 +212,16 @@ impl Device {
         let short = self.world.plan.archive && self.dice.chance(40);
         let max = if short { "max='1'" } else { "" };
         wire.say(&format!("<enable xmlns='{}' resume='true' {max}/>", ns::SM)).await?;
-        let enabled = wire.hear().await?;
+        let mut early = Vec::new();
+        let mut enabled = wire.hear().await?;
+        while enabled.is("message", ns::CLIENT) {
+            early.push(std::mem::replace(&mut enabled, wire.hear().await?));
+        }
         assert!(enabled.is("enabled", ns::SM), "{enabled:?}");
         let id = enabled.attr("id").expect("a session that can be resumed").to_owned();
         self.session = Some(Session { id, short, handled: 0, sent: Sent::default() });
         self.world.count("new session");
-        Ok(())
+        Ok(early)
     }
 
     /// What a new session begins with.
@@ -226,7 +231,14 @@ impl Device {
         // All three belong to the session, whether or not the connection lasts.
         let present = self.send("<presence/>".to_owned(), None).await;
         let copied = self.send(enable, None).await;
-        let asked = if self.world.plan.archive { self.catch_up().await } else { Ok(()) };
+        let asked = match self.world.plan.archive {
+            true => self.catch_up().await,
+            false => {
+                let never =
+                    format!("<iq type='set' id='no'><prefs xmlns='{MAM}' default='never'/></iq>");
+                self.send(never, None).await
+            }
+        };
         present.and(copied).and(asked)
     }
 }

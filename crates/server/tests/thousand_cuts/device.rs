@@ -19,6 +19,8 @@ pub(crate) struct Unsure {
     pub(crate) xml: String,
     /// Its `origin-id`, if it is a message.
     pub(crate) origin: Option<String>,
+    /// Up to where the history was complete when it was said: in the archive it comes later.
+    pub(crate) since: Option<String>,
     /// The daemon said that it did not handle it.
     pub(crate) refused: bool,
 }
@@ -50,13 +52,15 @@ pub(crate) struct Device {
     /// Said in sessions that are lost; nobody knows whether it arrived.
     pub(crate) limbo: Vec<Unsure>,
     pub(crate) catch_up: Option<CatchUp>,
+    /// The daemon waits for an acknowledgement.
+    asked: bool,
     said: usize,
     queries: usize,
 }
 
 impl Device {
     pub(crate) fn new(world: &Rc<World>, full: &'static str) -> Self {
-        let at = DEVICES.iter().position(|device| *device == full).unwrap();
+        let at = DEVICES.iter().position(|device| *device == full).unwrap_or(DEVICES.len());
         Self {
             world: Rc::clone(world),
             full,
@@ -67,6 +71,7 @@ impl Device {
             wire: None,
             limbo: Vec::new(),
             catch_up: None,
+            asked: false,
             said: 0,
             queries: 0,
         }
@@ -96,6 +101,15 @@ impl Device {
         self
     }
 
+    /// Reads the whole archive of its owner, once and in order.
+    pub(crate) async fn audit(mut self) -> Self {
+        while self.wire.is_none() || self.catch_up.is_some() {
+            assert!(!self.world.is_stuck(), "nothing moves: {}", self.state());
+            let _ = self.step().await;
+        }
+        self
+    }
+
     async fn step(&mut self) -> Result<(), Gone> {
         if self.wire.is_none() {
             return self.connect().await;
@@ -104,7 +118,7 @@ impl Device {
         if roll < 15 && self.world.cuts_left() > 0 && self.world.is_ready() {
             return self.cut().await;
         }
-        if roll < 45 && self.may_say() {
+        if roll < 45 && self.may_say() && DEVICES.contains(&self.full) {
             let to = self.addressee();
             let origin = self.next_words();
             return self.send(chat(&to, &origin), Some(origin)).await;
@@ -135,9 +149,15 @@ impl Device {
 
     /// Sends a stanza and remembers it until it is acknowledged.
     pub(crate) async fn send(&mut self, xml: String, origin: Option<String>) -> Result<(), Gone> {
-        let session = self.session.as_mut().expect("a session");
-        session.sent.push(Unsure { xml: xml.clone(), origin, refused: false });
+        self.remember(xml.clone(), origin);
         self.say(&xml).await
+    }
+
+    /// Remembers a stanza until it is acknowledged.
+    pub(crate) fn remember(&mut self, xml: String, origin: Option<String>) {
+        let since = self.history.cursor().map(str::to_owned);
+        let session = self.session.as_mut().expect("a session");
+        session.sent.push(Unsure { xml, origin, since, refused: false });
     }
 
     pub(crate) async fn say(&mut self, xml: &str) -> Result<(), Gone> {
@@ -162,8 +182,15 @@ impl Device {
             None if self.has_unacknowledged() && self.dice.chance(10) => {
                 self.say(&request().to_xml(ns::CLIENT)).await.map(|()| false)
             }
+            None if self.asked => self.acknowledge().await.map(|()| false),
             None => Ok(false),
         }
+    }
+
+    pub(crate) async fn acknowledge(&mut self) -> Result<(), Gone> {
+        self.asked = false;
+        let handled = self.session.as_ref().expect("a session").handled;
+        self.say(&answer(handled).to_xml(ns::CLIENT)).await
     }
 
     fn has_unacknowledged(&self) -> bool {
@@ -175,11 +202,8 @@ impl Device {
         let session = self.session.as_mut().expect("a session");
         if element.is("r", ns::SM) {
             // Not always at once.
-            let handled = session.handled;
-            return match self.dice.chance(70) {
-                true => self.say(&answer(handled).to_xml(ns::CLIENT)).await,
-                false => Ok(()),
-            };
+            self.asked = true;
+            return if self.dice.chance(70) { self.acknowledge().await } else { Ok(()) };
         }
         if element.is("a", ns::SM) {
             let handled = element.attr("h").and_then(parse_count).unwrap();
@@ -202,9 +226,13 @@ impl Device {
         Ok(())
     }
 
-    fn message(&mut self, element: &Element) {
+    pub(crate) fn message(&mut self, element: &Element) {
         let Some(seen) = seen(element, self.owner()) else { return };
-        assert!(seen.name.is_some(), "a name by the archive: {element:?}");
+        assert_eq!(
+            seen.name.is_some(),
+            self.world.plan.archive,
+            "a name by the archive: {element:?}"
+        );
         match &mut self.catch_up {
             Some(catch_up) if seen.way == Way::Live => catch_up.waiting.push(seen),
             _ => self.take(&seen),
@@ -232,19 +260,23 @@ impl Device {
         let id = iq.attr("id").unwrap_or_default();
         if id == "carbons" {
             assert_eq!(iq.attr("type"), Some("result"), "{iq:?}");
-            if !self.world.plan.archive {
-                self.world.ready(self.full);
-            }
+        } else if id == "no" {
+            assert_eq!(iq.attr("type"), Some("result"), "{iq:?}");
+            self.world.ready(self.full);
         } else if self.catch_up.as_ref().is_some_and(|catch_up| catch_up.query == id) {
             return self.page_came(iq).await;
         }
         Ok(())
     }
 
-    /// Asks for what was missed, beginning after what is known.
+    /// Asks for what was missed, beginning after what is known; or earlier, where something that
+    /// this device said may be that nobody acknowledged.
     pub(crate) async fn catch_up(&mut self) -> Result<(), Gone> {
         let waiting = self.catch_up.take().map(|before| before.waiting).unwrap_or_default();
-        let after = self.history.cursor().map(str::to_owned);
+        let after = match self.limbo.first() {
+            Some(oldest) => oldest.since.clone(),
+            None => self.history.cursor().map(str::to_owned),
+        };
         self.ask(after.as_deref(), waiting).await
     }
 
@@ -260,9 +292,10 @@ impl Device {
         let Some(fin) = iq.child("fin", MAM) else {
             let error = iq.child("error", ns::CLIENT).expect("an error");
             assert!(error.child("item-not-found", ns::STANZA_ERRORS).is_some(), "{iq:?}");
-            assert!(self.history.cursor().is_some(), "{iq:?}");
+            assert!(self.world.plan.kills > 0, "{iq:?}");
             self.world.count("end of history unknown to the archive");
             self.history.forget_cursor();
+            self.limbo.iter_mut().for_each(|unsure| unsure.since = None);
             return self.catch_up().await;
         };
         let catch_up = self.catch_up.take().expect("a walk through the archive");

@@ -106,6 +106,11 @@ impl History {
         matches!(self.names.get(origin), Some(Some(_)))
     }
 
+    /// The name of `origin` in the archive, if it is known.
+    pub(crate) fn name(&self, origin: &str) -> Option<&str> {
+        self.names.get(origin)?.as_deref()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.order.len()
     }

@@ -110,7 +110,7 @@ fn senders_in_order(devices: &[Device], plan: &Plan) {
     }
 }
 
-/// Sessions that always wait: nobody misses or repeats anything, without asking the archive.
+/// Sessions that always wait: nobody misses or repeats anything, with no archive's help.
 async fn resumed_sessions(name: &str, cuts: usize) {
     let plan = Plan { seed: seed(), cuts, messages: cuts / 5 + 10, archive: false, kills: 0 };
     let (devices, world) = play(name, plan).await;
@@ -129,6 +129,68 @@ async fn resumed_sessions(name: &str, cuts: usize) {
     assert!(counts.get("resumed").copied().unwrap_or(0) >= cuts / 3, "{counts:?}");
     drop(devices);
     Rc::into_inner(world).unwrap().house.stop().await;
+}
+
+/// Sessions that come too late or are forgotten, and a daemon that is killed: the archive has it.
+async fn archived(name: &str, cuts: usize, kills: usize) {
+    let plan = Plan { seed: seed(), cuts, messages: cuts / 5 + 10, archive: true, kills };
+    let (devices, world) = play(name, plan).await;
+    senders_in_order(&devices, &plan);
+    for full in ["ann/audit", "bob/audit"] {
+        let audit = Device::new(&world, full).audit().await;
+        let archive = &audit.history;
+        assert_eq!(archive.len(), plan.total(), "{}", audit.state());
+        for device in devices.iter().filter(|device| device.owner() == audit.owner()) {
+            is_as_archived(device, archive.order(), &world);
+            for origin in archive.order() {
+                let name = device.history.name(origin);
+                let same = name.is_none_or(|name| archive.name(origin) == Some(name));
+                let own = origin.starts_with(device.full);
+                assert!(name.is_some() || own, "{origin} has no name at {}", device.state());
+                assert!(same || world.was_sent_again(origin), "{origin}: {}", device.state());
+            }
+        }
+    }
+    let counts = world.counts();
+    let count = |what: &str| counts.get(what).copied().unwrap_or(0);
+    assert!(count("resumed") >= cuts / 5, "{counts:?}");
+    assert!(count("new session") >= DEVICES.len() + cuts / 20, "{counts:?}");
+    assert_eq!(count("daemon killed"), kills, "{counts:?}");
+    drop(devices);
+    Rc::into_inner(world).unwrap().house.stop().await;
+}
+
+/// What `device` heard came in the order of the archive. What it said itself it knows from the
+/// start; what was sent again is where it came first, and in the archive perhaps later.
+fn is_as_archived(device: &Device, archive: &[String], world: &World) {
+    let rest = |order: &[String]| {
+        let others = order.iter().filter(|origin| !origin.starts_with(device.full));
+        let once = others.filter(|origin| !world.was_sent_again(origin));
+        once.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(rest(device.history.order()), rest(archive), "{}", device.state());
+}
+
+#[tokio::test]
+async fn what_a_session_cannot_bring_is_in_the_archive() {
+    Box::pin(archived("cuts-archived", 150, 0)).await;
+}
+
+#[tokio::test]
+#[ignore = "the long form: ./just cuts"]
+async fn what_a_thousand_cut_sessions_cannot_bring_is_in_the_archive() {
+    Box::pin(archived("cuts-archived-long", 1_000, 0)).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_killed_has_kept_what_it_acknowledged() {
+    Box::pin(archived("cuts-killed", 60, 5)).await;
+}
+
+#[tokio::test]
+#[ignore = "the long form: ./just cuts"]
+async fn a_daemon_that_is_killed_again_and_again_has_kept_what_it_acknowledged() {
+    Box::pin(archived("cuts-killed-long", 300, 36)).await;
 }
 
 #[tokio::test]

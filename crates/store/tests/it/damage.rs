@@ -168,7 +168,8 @@ fn a_damaged_leaf_is_said_and_the_rest_still_read() {
     let dir = Scratch::new("leaf");
     let content = filled(&dir);
     let whole = std::fs::read(dir.store()).unwrap();
-    let marker = b"eve-390/eve-390/";
+    // Not in the last leaf, which is looked at when the store is opened.
+    let marker = b"eve-350/eve-350/";
     let at = whole.windows(marker.len()).position(|bytes| bytes == marker).unwrap();
     let mut bytes = whole;
     bytes[at / PAGE * PAGE..][..PAGE].fill(0x55);
@@ -186,7 +187,8 @@ fn a_damaged_leaf_is_said_and_the_rest_still_read() {
     assert!(!target.exists(), "half a backup is none");
     drop(store);
     let salvaged = salvage(dir.path(), &SCHEMA).unwrap();
-    assert!(missing(&salvaged, &content) <= 16);
+    // Its rows take 160 bytes each.
+    assert!(missing(&salvaged, &content) <= PAGE / 160);
 }
 
 #[test]
