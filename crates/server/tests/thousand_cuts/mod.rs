@@ -153,7 +153,9 @@ async fn archived(name: &str, cuts: usize, kills: usize) {
     }
     let counts = world.counts();
     let count = |what: &str| counts.get(what).copied().unwrap_or(0);
-    assert!(count("resumed") >= cuts / 5, "{counts:?}");
+    // No session outlives its daemon.
+    let resumed = if kills == 0 { cuts / 3 } else { cuts / 20 };
+    assert!(count("resumed") >= resumed, "{counts:?}");
     assert!(count("new session") >= DEVICES.len() + cuts / 20, "{counts:?}");
     assert_eq!(count("daemon killed"), kills, "{counts:?}");
     drop(devices);
