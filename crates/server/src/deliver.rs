@@ -407,7 +407,7 @@ pub fn carry_out(
     list: &mut VecDeque<Stanza>,
 ) -> Ticket {
     let ticket = daemon.durability.commit(effects.writes);
-    let until = if ticket == 0 { floor } else { ticket };
+    let until = if ticket == 0 { floor.max(effects.floor) } else { ticket };
     list.extend(effects.at_once);
     for (id, wire) in effects.told {
         if let Some(session) = account.session(id) {
@@ -522,6 +522,28 @@ mod tests {
         drop(phone);
         assert_eq!(hears(&home, &tablet).matches("words").count(), 1);
         assert_eq!(hears(&home, &tv).matches("words").count(), 0);
+    }
+
+    /// XEP-0313: whoever finds a message in the archive takes it for safe.
+    #[tokio::test]
+    async fn the_archive_tells_what_is_on_the_disk() {
+        let (home, _) = Home::set_up().await;
+        let message = "<message xmlns='jabber:client' to='ann@home.example' type='chat'>\
+                       <body>words</body></message>";
+        let query = "<iq xmlns='jabber:client' type='set' id='q'>\
+                     <query xmlns='urn:xmpp:mam:2'/></iq>";
+        let store = &home.daemon().store;
+        let together = store.together();
+        let _phone = device(&home, "phone", &[message]);
+        let desk = device(&home, "desk", &[query]);
+        assert_eq!(hears(&home, &desk), "");
+        drop(together);
+        let mut heard = String::new();
+        while !heard.contains("<fin") {
+            heard += &hears(&home, &desk);
+            tokio::task::yield_now().await;
+        }
+        assert!(heard.contains("words"), "{heard}");
     }
 
     /// XEP-0280: a device that is there and has a copy gets nothing more when the one that the

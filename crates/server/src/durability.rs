@@ -66,6 +66,12 @@ impl Durability {
         ticket
     }
 
+    /// The ticket of the last commit: whatever was read so far is durable with it.
+    #[must_use]
+    pub fn last(&self) -> Ticket {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Is `ticket` settled, durable or failed?
     #[must_use]
     pub fn is_settled(&self, ticket: Ticket) -> bool {

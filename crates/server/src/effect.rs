@@ -9,6 +9,7 @@ use store::Batch;
 use xmpp::error::{StanzaError, StreamError};
 use xmpp::stanza::Stanza;
 
+use crate::durability::Ticket;
 use crate::registry::SessionId;
 use crate::wire::Wire;
 
@@ -17,6 +18,9 @@ use crate::wire::Wire;
 pub struct Effects {
     /// Writes, as one atomic batch.
     pub writes: Batch,
+    /// `told` and `own` wait for this as well: they tell what was read, and a client takes it for
+    /// safe.
+    pub floor: Ticket,
     /// Words for sessions of this account that are of no use to any other, said before `own` and
     /// whether or not the writes succeed.
     pub told: Vec<(SessionId, Wire)>,

@@ -38,6 +38,7 @@ pub(super) fn form(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
 
 /// §5
 pub(super) fn metadata(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
+    cx.effects.floor = cx.daemon.durability.last();
     let metadata = ends(cx)?;
     cx.reply(iq, Some(metadata));
     Ok(())
@@ -68,6 +69,8 @@ fn ends(cx: &Cx<'_>) -> Result<Element, StanzaError> {
 pub(super) fn page(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
     let Some(payload) = iq.payload() else { return Ok(()) };
     let query = Query::read(payload)?;
+    // A client that finds its own message here does not send it again.
+    cx.effects.floor = cx.daemon.durability.last();
     let part = part(cx, &query)?;
     if query.max == Some(0) {
         let fin = fin_of_count(cx, &part)?;

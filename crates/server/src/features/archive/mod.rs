@@ -10,9 +10,9 @@
 //!
 //! State: `Last`, one per account; `Keeping`, one per daemon. Invariants: a name is given once, in
 //! the order of archiving under the account's lock, and a message keeps it on every further way;
-//! whoever sent a message hears that it is safe only once both archives are; nobody reads an
-//! archive but its owner's sessions; an answer takes memory and time for a page, however large the
-//! archive is.
+//! whoever sent a message hears that it is safe only once both archives are, and so does whoever
+//! finds it here; nobody reads an archive but its owner's sessions; an answer takes memory and time
+//! for a page, however large the archive is.
 
 use store::{Span, Store, StoreError};
 use xmpp::element::Element;
