@@ -16,6 +16,7 @@
 mod cutting;
 mod device;
 mod dice;
+mod entering;
 mod history;
 mod house;
 mod message;
