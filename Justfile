@@ -46,6 +46,10 @@ test-e2e *ARGS: _packages
 test-otr ROUNDS="10":
     sh tests/otr/run.sh '{{ ROUNDS }}'
 
+# What the OTR engine costs: key exchanges and messages, in processor time
+figures-otr:
+    cargo run --release --locked --package snug-tests --bin snug-otr-figures
+
 # The rules of the tree: layers, headers, sizes, lists, units, documents
 tidy: _packages
     cargo test --locked --package snug-tests --test tidy
