@@ -8,6 +8,7 @@
 use super::auth::{self, Proven, Secure};
 use super::bind::LoggedIn;
 use super::context::Context;
+use super::header::Offer;
 use super::request::Request;
 use super::upgrade::{self, Task};
 use super::{
@@ -201,7 +202,7 @@ impl Entrance {
             }
             None => {
                 self.succeed(cx, None);
-                cx.send(&header::session_features(cx, true));
+                cx.send(&header::session_features(cx, Offer::Binding));
                 State::ExpectBind(LoggedIn::new(self.user))
             }
         }
@@ -214,11 +215,15 @@ impl Entrance {
     ) -> Result<State, StreamError> {
         let (jid, results) = answer.map_err(|e| refused(&e))?;
         self.check(&jid)?;
+        // What the session has begun with is not offered again: clients would begin it twice.
+        let begun: Vec<_> =
+            results.iter().filter(|r| r.name() != "failed").map(Element::ns).collect();
+        let features = header::session_features(cx, Offer::Session { without: &begun });
         let bound = results.into_iter().fold(Element::new("bound", ns::BIND2), Element::with_child);
         self.results.push(bound);
         self.succeed(cx, Some(&jid));
         // XEP-0388 §2.6.1: features follow at once.
-        cx.send(&header::session_features(cx, false));
+        cx.send(&features);
         cx.put(Output::Established { jid });
         Ok(State::Established)
     }

@@ -57,7 +57,7 @@ pub(super) fn opened(
             State::LogIn(LogIn::new(secure))
         }
         Stage::LoggedIn(who) => {
-            features = session_features(cx, true);
+            features = session_features(cx, Offer::Binding);
             State::ExpectBind(who)
         }
     };
@@ -149,16 +149,28 @@ fn inline(cx: &Context, secure: &Secure) -> Element {
     inline
 }
 
-/// What is offered to whoever is authenticated. With `bind` to those without a session: RFC 6120
-/// §7.4; RFC 3921 §3 with the mark that lets newer clients skip it.
-pub(super) fn session_features(cx: &Context, bind: bool) -> Element {
+/// What is offered to whoever is authenticated.
+#[derive(Clone, Copy)]
+pub(super) enum Offer<'a> {
+    /// A resource, and the rest: RFC 6120 §7.4; RFC 3921 §3 with the mark that lets newer clients
+    /// skip it.
+    Binding,
+    /// To a session that is bound: what it has not begun with, by namespace.
+    Session { without: &'a [&'a str] },
+}
+
+/// The features of an authenticated stream.
+pub(super) fn session_features(cx: &Context, offer: Offer<'_>) -> Element {
     let mut features = Element::new("features", ns::STREAMS);
-    if bind {
+    let mut without: &[&str] = &[];
+    if let Offer::Session { without: begun } = offer {
+        without = begun;
+    } else {
         features.push(Element::new("bind", ns::BIND));
         let optional = Element::new("optional", ns::SESSION);
         features.push(Element::new("session", ns::SESSION).with_child(optional));
     }
-    for feature in &cx.config.features {
+    for feature in cx.config.features.iter().filter(|f| !without.contains(&f.ns())) {
         features.push(feature.clone());
     }
     features

@@ -217,6 +217,25 @@ fn tokens_are_only_for_what_the_connection_can_be_bound_to() {
 }
 
 #[test]
+fn what_a_session_began_with_is_not_offered_again() {
+    let sm = Element::new("sm", crate::ns::SM);
+    let offered = |answer: Element| {
+        let mut inputs = plain(BIND2);
+        inputs.push(Input::PlainChecked(true));
+        let jid = Jid::parse("ann@home.example/desk").unwrap();
+        inputs.push(Input::InlineBound(Ok((jid, vec![answer]))));
+        let features = config().features.into_iter().chain([sm.clone()]).collect();
+        let text = sent(&after(Config { features, ..config() }, Transport::Direct, inputs).1);
+        let (_, features) = text.split_once("<stream:features>").unwrap();
+        assert!(features.contains("<ver "), "{features}");
+        features.contains("<sm ")
+    };
+    assert!(!offered(Element::new("enabled", crate::ns::SM)));
+    assert!(offered(Element::new("failed", crate::ns::SM)));
+    assert!(offered(Element::new("metadata", crate::ns::MAM)));
+}
+
+#[test]
 fn a_session_is_resumed_or_else_bound() {
     let wishes = format!("{BIND2}{RESUME2}");
     let (mut negotiator, last) = entered(&wishes, vec![]);
