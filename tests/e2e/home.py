@@ -37,6 +37,7 @@ data_dir = "{folder}/panel"
 listen = {components_listen}
 secrets = "{folder}/components"
 [limits]
+sessions_per_account = {sessions}
 connections_per_address = {connections}
 offline_messages = {offline}
 [log]
@@ -62,7 +63,7 @@ class Home:
 
     host, domain = HOST, DOMAIN
 
-    def __init__(self, kept, plain=False, connections=1000, offline=100,
+    def __init__(self, kept, plain=False, connections=1000, offline=100, sessions=10,
                  components=None):
         """Writes the configuration. `kept` is where logs go when the home is given up;
         `components` are names of components with their secrets."""
@@ -84,7 +85,7 @@ class Home:
             socket=self.socket, panel_port=self.panel_port, user=user.stdout.strip(),
             plain=str(plain).lower(),
             components_listen=json.dumps([f"{HOST}:{self.component_port}"] if components else []),
-            connections=connections, offline=offline))
+            connections=connections, offline=offline, sessions=sessions))
         self.authority = self.folder / "ca.crt"
         self.panel_url = f"https://{HOST}:{self.panel_port}"
         self.daemon = self.panel = None

@@ -9,9 +9,9 @@ WANTED=$HERE/requirements.txt
 LIBRARIES=$HERE/requirements-clients.txt
 
 sh "$HERE/../need-packages.sh" \
-    adwaita-icon-theme chromium dbus fonts-dejavu-core gir1.2-soup-3.0 glib-networking \
-    libnss3-tools libotr5 mcabber openbox openssl pidgin pidgin-otr poezio procps profanity \
-    python3 python3-gi python3-venv scrot tmux util-linux xdotool xvfb
+    adwaita-icon-theme chromium dbus dino-im fonts-dejavu-core gajim gajim-omemo gir1.2-soup-3.0 \
+    glib-networking libnss3-tools libotr5 mcabber openbox openssl pidgin pidgin-otr poezio procps \
+    profanity python3 python3-gi python3-venv scrot tmux util-linux xdotool xvfb
 
 # install WHERE LIST OPTIONS…: a Python environment of its own for a list of packages. A finished
 # one holds a copy of the list it was made from.

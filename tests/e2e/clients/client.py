@@ -11,7 +11,7 @@ from clients.enclosure import Enclosure
 from clients.relay import Relay
 from waiting import until
 
-ONLINE_SECONDS = 90
+ONLINE_SECONDS = 180
 REFUSAL_SECONDS = 90
 SEE_SECONDS = 60
 REPORT_CHARACTERS = 3000
@@ -51,6 +51,7 @@ class Seat:
     name: str
     kept: Path
     authority: Path
+    screen: object = None
 
     @property
     def jid(self):
@@ -87,7 +88,7 @@ class Client:
         self.relay = Relay((seat.home.host, seat.home.port))
         self.enclosure = Enclosure(seat.kept, seat.domain, self.relay.host, seat.authority,
                                    self.refuses_root)
-        self.home = self.enclosure.home
+        self.home, self.stopped = self.enclosure.home, False
 
     # --- what a driver overrides
 
@@ -150,6 +151,11 @@ class Client:
         self.full_jid = until(f"{self.title} to be online", self.session, ONLINE_SECONDS)
         return self.full_jid
 
+    def noticed_cut(self):
+        """What became of the session after its connection was cut, once that is known."""
+        sessions = self.sessions()
+        return "gone" if not sessions else all(s["asleep"] for s in sessions) and "asleep"
+
     def await_gone(self):
         """Waits until the server has no session of this client."""
         until(f"{self.title} to be gone", lambda: not self.sessions(), ONLINE_SECONDS)
@@ -165,7 +171,10 @@ class Client:
               lambda: self.count(text) or (False, f"{self.texts()}\n{self.report()}"), seconds)
 
     def stop(self):
-        """Ends the program and keeps what it wrote."""
+        """Ends the program and keeps what it wrote. A second time does nothing."""
+        if self.stopped:
+            return
+        self.stopped = True
         with contextlib.suppress(Exception):
             self.quit()
         self.relay.stop()

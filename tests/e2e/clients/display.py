@@ -6,17 +6,20 @@ import subprocess
 from waiting import until
 
 SIZE = "1280x900x24"
+START_SECONDS = 60
 
 
 class Display:
     """One Xvfb with openbox."""
 
-    def __init__(self, folder):
-        """Starts both; `folder` takes the log."""
+    def __init__(self, folder, open_to_all=False):
+        """Starts both; `folder` takes the log. `open_to_all`: programs of other users may show
+        themselves on it."""
         read_end, write_end = os.pipe()
         self.log = open(folder / "display.log", "wb")
         self.server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write_end), "-screen", "0", SIZE, "-nolisten", "tcp"],
+            ["Xvfb", "-displayfd", str(write_end), "-screen", "0", SIZE, "-nolisten", "tcp",
+             *(["-ac"] if open_to_all else [])],
             pass_fds=[write_end], stdout=self.log, stderr=self.log,
         )
         os.close(write_end)
@@ -25,7 +28,8 @@ class Display:
         self.manager = subprocess.Popen(
             ["openbox", "--sm-disable"], env=self.environment(), stdout=self.log, stderr=self.log
         )
-        until("the window manager", lambda: self.tool("getwindowfocus", check=False) is not None)
+        until("the window manager", lambda: self.tool("getwindowfocus", check=False) is not None,
+              START_SECONDS)
 
     def environment(self):
         """The environment for a program on this screen."""

@@ -30,12 +30,15 @@ class Library(Client):
         self.enclosure.settle()
         with open(self.home / "stderr.log", "ab") as log:
             self.process = subprocess.Popen(
-                self.enclosure.command(*self.words(), self.jid, self.seat.password,
-                                       self.relay.host, self.relay.port),
+                self.enclosure.command(*self.words(), *self.arguments()),
                 env=self.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=log, text=True, bufsize=1)
         threading.Thread(target=self._read, args=(self.process, self.events), daemon=True).start()
         return self
+
+    def arguments(self):
+        """What the agent is told."""
+        return [self.jid, self.seat.password, self.relay.host, self.relay.port]
 
     def environment(self):
         """The environment of the agent."""
@@ -44,7 +47,9 @@ class Library(Client):
     @staticmethod
     def _read(process, events):
         for line in process.stdout:
-            events.append(json.loads(line))
+            # Programs around the agent may say something, too.
+            if line.startswith("{"):
+                events.append(json.loads(line))
 
     def tell(self, do, **more):
         """Gives an order and waits until it is carried out."""

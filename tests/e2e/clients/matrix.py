@@ -5,6 +5,8 @@ A cell that works says how it is used; one that does not says why, and the test 
 """
 
 from clients.client import Fails, NotOffered, Works
+from clients.dino import Dino
+from clients.gajim import Gajim
 from clients.library import Aioxmpp, Nbxmpp, Slixmpp, XmppJs
 from clients.mcabber import Mcabber
 from clients.poezio import Poezio
@@ -26,6 +28,15 @@ CELLS = {
 
 # Client -> cell -> what is known.
 MATRIX = {
+    Gajim: {
+        "log-in": Works("SCRAM-SHA-512"),
+        "message": Works(), "carbons": Works(), "block": Works(), "resume": Works(),
+    },
+    Dino: {
+        "log-in": Works("SCRAM-SHA-1"),
+        "message": Works(), "carbons": Works(), "block": Works("details of the contact"),
+        "resume": Works("it notices a cut with its next ping only, so it can take 90 seconds"),
+    },
     SeatedProfanity: {
         "log-in": Works("SCRAM-SHA-512"),
         "message": Works(), "carbons": Works(), "block": Works("`/blocked add`"),

@@ -41,7 +41,7 @@ class Agent:
     def message(self, message):
         """A message came; a copy is wrapped in one."""
         for carbon in (message.xep0280_received, message.xep0280_sent):
-            if carbon is not None and carbon.stanza is not None:
+            if carbon is not None and carbon.stanza is not None and carbon.stanza.body:
                 tell("message", text=carbon.stanza.body.any(), how="carbon")
         if message.body:
             tell("message", text=message.body.any(), how="live")

@@ -9,6 +9,7 @@ from talk import listen, settings, tell
 
 PLUGINS = ("xep_0030", "xep_0115", "xep_0191", "xep_0198", "xep_0199", "xep_0280", "xep_0313",
            "xep_0084", "xep_0153")
+AGAIN_SECONDS = 0.5
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -47,7 +48,7 @@ class Agent(slixmpp.ClientXMPP):
     def again(self, _):
         """slixmpp leaves it to its user to connect again."""
         tell("disconnected")
-        self.connect(self.host, self.port_number)
+        self.loop.call_later(AGAIN_SECONDS, self.connect, self.host, self.port_number)
 
     async def avatar(self, message):
         """Somebody has a new picture."""

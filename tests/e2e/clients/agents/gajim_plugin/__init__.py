@@ -1,0 +1,3 @@
+"""The plugin. Gajim wants the first name in here to be its class."""
+
+from .hands import Hands
