@@ -1,4 +1,4 @@
-//! German.
+//! What the concierge says and understands in German. Spec, state and invariants: see [`super`].
 
 use super::super::command::Verb;
 use super::{Sentences, Words};

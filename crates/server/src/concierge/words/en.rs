@@ -1,4 +1,4 @@
-//! English.
+//! What the concierge says and understands in English. Spec, state and invariants: see [`super`].
 
 use super::super::command::Verb;
 use super::{Sentences, Words};
