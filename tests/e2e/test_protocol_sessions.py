@@ -42,9 +42,7 @@ def test_slixmpp_is_told_about_the_conflict(home):
 
 def test_no_more_sessions_than_the_limit(make_home):
     """`limits.sessions_per_account`: the next one is refused, those that are there stay."""
-    home = make_home("three")
-    home.config.write_text(
-        home.config.read_text().replace("[limits]", "[limits]\nsessions_per_account = 3"))
+    home = make_home("three", sessions=3)
     home.start_daemon().set_up()
     wires = [Wire(home).login("ann", home.passwords["ann"], f"r{n}") for n in range(3)]
     extra = Wire(home).secure()
