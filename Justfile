@@ -40,7 +40,13 @@ test-e2e *ARGS: _packages
     sh tests/e2e/prepare.sh
     # Also brings the programs, built as the Rust tests have them already.
     cargo test --locked --workspace --no-run --quiet
-    cd tests/e2e && ../.venv/bin/python -m pytest {{ ARGS }}
+    cd tests/e2e && ../.venv/bin/python -m pytest --ignore=test_clients.py {{ ARGS }}
+
+# The matrix of ten real clients, which writes docs/clients.md; on Debian 12, whose clients it drives
+test-clients *ARGS: _packages
+    sh tests/e2e/prepare.sh clients
+    cargo test --locked --workspace --no-run --quiet
+    cd tests/e2e && ../.venv/bin/python -m pytest test_clients.py {{ ARGS }}
 
 # Our OTR engine against Debian's libotr: ROUNDS times every exchange, in both roles
 test-otr ROUNDS="10":

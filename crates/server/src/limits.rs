@@ -86,8 +86,9 @@ pub const CONNECTIONS_MAX: usize = 4096;
 pub const HALF_OPEN_PER_ADDRESS_MAX: u32 = 50;
 
 /// Bytes of writes not yet durable above which no session reads its socket; the disk is the
-/// bottleneck then, and queueing more only costs memory.
-pub const STORE_BACKLOG_MAX: usize = 4 * 1024 * 1024;
+/// bottleneck then, and queueing more only costs memory. Well below what the store refuses, since
+/// what was read before is still handled, and one message may be written for several people.
+pub const STORE_BACKLOG_MAX: usize = store::limits::BACKLOG_BYTES_MAX / 4;
 
 /// Directed presence remembered per session (RFC 6121 §4.6.3): contacts that must hear of its end.
 pub const DIRECTED_PRESENCE_MAX: usize = 256;

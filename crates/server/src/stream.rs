@@ -140,11 +140,11 @@ async fn live(daemon: &Arc<Daemon>, ready: &mut Ready) -> Ending {
         if *stopping.borrow() {
             return Ending::Error(StreamError::new(StreamCondition::SystemShutdown));
         }
-        if more {
+        let behind = daemon.store.backlog() > STORE_BACKLOG_MAX;
+        if more && !behind {
             tokio::task::yield_now().await;
             continue;
         }
-        let behind = daemon.store.backlog() > STORE_BACKLOG_MAX;
         let may_read = clock.paused.is_none() && !behind;
         set_alarm(&mut alarm, &clock);
         tokio::select! {

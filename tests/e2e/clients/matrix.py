@@ -87,8 +87,8 @@ MATRIX = {
 
 TOP = """# Clients
 
-What real clients do with Snug, found out by running them: `tests/e2e/test_clients.py` drives each
-against a home and writes this page. Debian's clients are those of Debian 12, the libraries those
+What real clients do with Snug, found out by running them: `./just test-clients` drives each against
+a home and writes this page. Debian's clients are those of Debian 12, the libraries those
 that `tests/e2e` pins. A cell says **works**, **not offered** (the client has no such thing) or
 **fails** (the client has it, but not so that it works). What is not offered or fails is tried too,
 and the test fails as soon as it works.
