@@ -1,7 +1,9 @@
 """poezio in a terminal of its own: typed into, looked at in the files in which it logs
 conversations as it shows them."""
 
+import contextlib
 import re
+import subprocess
 
 from clients.client import Client
 from clients.terminal import Terminal
@@ -29,6 +31,7 @@ system_default = defaults
 [defaults]
 MaxProtocol = TLSv1.2
 """
+QUIT_SECONDS = 3
 
 
 class Poezio(Client):
@@ -60,13 +63,13 @@ class Poezio(Client):
         """Opens a conversation and writes into it."""
         self.type(f'/message {jid} "{text}"')
 
-    def type(self, line):
+    def type(self, line, seconds=20):
         """Types a command. What comes in one piece poezio takes for pasted text, so the slash,
         which opens the line for commands, and Return have to come alone."""
         self.terminal.key("/")
-        self.terminal.see(r"│/\s*$")
+        self.terminal.see(r"│/\s*$", seconds)
         self.terminal.key("-l", line[1:])
-        self.terminal.see(re.escape(line[-20:]))
+        self.terminal.see(re.escape(line[-20:]), seconds)
         self.terminal.key("Enter")
 
     def block(self, jid):
@@ -84,4 +87,6 @@ class Poezio(Client):
 
     def quit(self):
         """Ends it."""
-        self.terminal.stop("/quit", self.home / "last-screen.txt")
+        with contextlib.suppress(AssertionError, subprocess.CalledProcessError):
+            self.type("/quit", QUIT_SECONDS)
+        self.terminal.stop(None, self.home / "last-screen.txt")

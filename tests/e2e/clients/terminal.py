@@ -1,9 +1,11 @@
 """A terminal (tmux) of its own for one program: typed into like a person does, read from the
 screen."""
 
+import contextlib
 import os
 import re
 import shlex
+import signal
 import subprocess
 
 from waiting import until
@@ -31,6 +33,7 @@ class Terminal:
                  *(str(word) for word in command)]
         self._tmux("new-session", "-d", "-x", str(SCREEN_COLUMNS), "-y", str(SCREEN_LINES),
                    shlex.join(words))
+        self.program = int(self._tmux("display-message", "-p", "#{pane_pid}"))
 
     def screen(self):
         """What the person sees, wrapped lines joined."""
@@ -62,13 +65,18 @@ class Terminal:
 
     def stop(self, last_words, keep):
         """Keeps the last screen in the file `keep`, types `last_words`, and ends the program and
-        its tmux if that does not end them."""
+        its tmux if that does not end them. A program may outlive its terminal, and then do
+        nothing but look for it."""
         try:
             keep.write_text(self.screen())
-            self.type(last_words)
+            if last_words:
+                self.type(last_words)
             until("the program to quit", lambda: not self.alive(), QUIT_SECONDS)
         except (subprocess.CalledProcessError, AssertionError):
             pass
         finally:
             if self.alive():
-                self._tmux("kill-server")
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.program, signal.SIGKILL)
+                with contextlib.suppress(subprocess.CalledProcessError):
+                    self._tmux("kill-server")
