@@ -1,12 +1,17 @@
 """A screen without a monitor: Xvfb, a window manager, and pictures of it."""
 
 import os
+import random
 import subprocess
 
 from waiting import until
 
 SIZE = "1280x900x24"
 START_SECONDS = 60
+# Programs find a screen by its number alone, through a socket that even a changed root does not
+# keep apart from those of others. So the numbers are rolled, far from those that people use.
+NUMBERS = range(1000, 60000)
+NUMBERS_TRIED = 20
 
 
 class Display:
@@ -15,21 +20,34 @@ class Display:
     def __init__(self, folder, open_to_all=False):
         """Starts both; `folder` takes the log. `open_to_all`: programs of other users may show
         themselves on it."""
-        read_end, write_end = os.pipe()
         self.log = open(folder / "display.log", "wb")
-        self.server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write_end), "-screen", "0", SIZE, "-nolisten", "tcp",
-             *(["-ac"] if open_to_all else [])],
-            pass_fds=[write_end], stdout=self.log, stderr=self.log,
-        )
-        os.close(write_end)
-        with os.fdopen(read_end) as number:
-            self.name = ":" + number.readline().strip()
+        for number in random.SystemRandom().sample(NUMBERS, NUMBERS_TRIED):
+            if self._start_server(number, open_to_all):
+                break
+        else:
+            raise AssertionError(f"no screen, see {folder / 'display.log'}")
         self.manager = subprocess.Popen(
             ["openbox", "--sm-disable"], env=self.environment(), stdout=self.log, stderr=self.log
         )
-        until("the window manager", lambda: self.tool("getwindowfocus", check=False) is not None,
+        # What only a window manager can answer.
+        until("the window manager", lambda: self.tool("get_num_desktops", check=False),
               START_SECONDS)
+
+    def _start_server(self, number, open_to_all):
+        """Starts Xvfb with this number; it ends at once if somebody has the number already."""
+        self.name = f":{number}"
+        read_end, write_end = os.pipe()
+        self.server = subprocess.Popen(
+            ["Xvfb", self.name, "-displayfd", str(write_end), "-screen", "0", SIZE,
+             "-nolisten", "tcp", *(["-ac"] if open_to_all else [])],
+            pass_fds=[write_end], stdout=self.log, stderr=self.log,
+        )
+        os.close(write_end)
+        with os.fdopen(read_end) as ready:
+            if ready.readline().strip():
+                return True
+        self.server.wait()
+        return False
 
     def environment(self):
         """The environment for a program on this screen."""
