@@ -73,6 +73,7 @@ fuzz TARGET SECONDS="60":
 # Write anew the pages of docs that are made from lists in the code
 docs-generate:
     SNUG_WRITE_DOCS=1 cargo test --locked --quiet --package snug-cli manual
+    SNUG_WRITE_DOCS=1 cargo test --locked --quiet --package snug-firewall the_page
     SNUG_WRITE_DOCS=1 cargo test --locked --quiet --package snug-server --test protocols
 
 # The code's own documentation, private parts included

@@ -12,7 +12,7 @@ use toml::de::DeTable;
 use crate::error::{Fault, shown};
 use crate::file::{self, File, List, Maybe};
 use crate::{
-    Admin, C2s, Components, Config, Contact, Level, Limits, Log, Panel, Server, Tls, keys,
+    Admin, C2s, Components, Config, Contact, Level, Limits, Log, Panel, Server, Tls, firewall, keys,
 };
 
 /// Byte offset of the fault in the text, where there is one, and the fault.
@@ -54,6 +54,7 @@ pub(crate) fn parse(text: &str) -> Result<Config, At> {
         tls: tls(file.tls)?,
         admin: admin(file.admin)?,
         panel: panel(file.panel)?,
+        firewall: firewall::parse(file.firewall)?,
         contact: contact(file.contact)?,
         limits: limits(file.limits)?,
         log: log(file.log)?,
@@ -105,13 +106,13 @@ fn key_at(root: &DeTable<'_>, at: usize) -> Option<(&'static keys::Key, std::ops
     })
 }
 
-fn wrong(key: &'static str, at: usize, value: &str) -> At {
+pub(crate) fn wrong(key: &'static str, at: usize, value: &str) -> At {
     let must = keys::find(key).map_or("something else", |k| k.must);
     (Some(at), Fault::Value { key, value: shown(value), must })
 }
 
 /// A wrong string is shown in quotes, as it is written.
-fn wrong_text(key: &'static str, value: &Spanned<String>) -> At {
+pub(crate) fn wrong_text(key: &'static str, value: &Spanned<String>) -> At {
     wrong(key, value.span().start, &format!("{:?}", value.get_ref()))
 }
 

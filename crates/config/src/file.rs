@@ -20,6 +20,7 @@ pub(crate) struct File {
     pub(crate) tls: Tls,
     pub(crate) admin: Admin,
     pub(crate) panel: Panel,
+    pub(crate) firewall: Firewall,
     pub(crate) contact: Contact,
     pub(crate) limits: Limits,
     pub(crate) log: Log,
@@ -68,6 +69,14 @@ pub(crate) struct Panel {
     pub(crate) listen: List,
     pub(crate) data_dir: Maybe<String>,
     pub(crate) lan_only: Maybe<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Firewall {
+    pub(crate) chat_from: List,
+    pub(crate) home: List,
+    pub(crate) ssh: Maybe<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -19,6 +19,10 @@ const BOOL: &str = "true or false";
 const CONTACTS: &str = "a list of at most 10 URIs, such as [\"mailto:ann@home.example\", \
                         \"xmpp:ann@home.example\"]";
 const DIRECTORY: &str = "an absolute directory, such as \"/var/lib/snug\"";
+const CHAT_FROM: &str = "[\"panel\"], [\"lan\"], [\"everywhere\"], or a list of at most 32 networks, such \
+                         as [\"203.0.113.0/24\", \"2001:db8:5::/48\"]";
+const NETWORKS: &str = "a list of at most 32 networks, such as [\"203.0.113.0/24\", \
+                        \"2001:db8:5::/48\"]";
 const FILE: &str = "an absolute path, such as \"/etc/snug/certificate.pem\"";
 
 /// Every key, in the order of the example file.
@@ -38,6 +42,9 @@ pub const KEYS: &[Key] = &[
     Key { path: "components.listen", must: LOOPBACK },
     Key { path: "components.secrets", must: FILE },
     Key { path: "components.beyond_loopback", must: BOOL },
+    Key { path: "firewall.chat_from", must: CHAT_FROM },
+    Key { path: "firewall.home", must: NETWORKS },
+    Key { path: "firewall.ssh", must: BOOL },
     Key { path: "contact.admin", must: CONTACTS },
     Key { path: "contact.abuse", must: CONTACTS },
     Key { path: "contact.support", must: CONTACTS },

@@ -11,6 +11,7 @@
 mod check;
 mod error;
 mod file;
+mod firewall;
 mod keys;
 mod show;
 
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use error::{ConfigError, Fault};
+pub use firewall::{ChatFrom, Firewall, Network, NotANetwork};
 pub use keys::{KEYS, Key};
 
 /// Where the file is looked for when no other is named.
@@ -46,6 +48,8 @@ pub struct Config {
     pub admin: Admin,
     /// `[panel]`
     pub panel: Panel,
+    /// `[firewall]`
+    pub firewall: Firewall,
     /// `[contact]`
     pub contact: Contact,
     /// `[limits]`

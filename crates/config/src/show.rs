@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::{Config, Tls};
+use crate::{ChatFrom, Config, Network, Tls};
 
 pub(crate) fn to_toml(c: &Config) -> String {
     let mut out = String::new();
@@ -39,6 +39,10 @@ pub(crate) fn to_toml(c: &Config) -> String {
     line(&format!("listen = {}", addresses(&c.components.listen)));
     line(&format!("secrets = {}", path(&c.components.secrets)));
     line(&format!("beyond_loopback = {}", c.components.beyond_loopback));
+    line("\n[firewall]");
+    line(&format!("chat_from = {}", chat_from(&c.firewall.chat_from)));
+    line(&format!("home = {}", networks(&c.firewall.home)));
+    line(&format!("ssh = {}", c.firewall.ssh));
     line("\n[contact]");
     line(&format!("admin = {}", list(&c.contact.admin)));
     line(&format!("abuse = {}", list(&c.contact.abuse)));
@@ -60,6 +64,20 @@ fn path(path: &Path) -> String {
 
 fn addresses(addresses: &[SocketAddr]) -> String {
     list(&addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>())
+}
+
+fn chat_from(from: &ChatFrom) -> String {
+    let word = |word: &str| list(&[word.to_owned()]);
+    match from {
+        ChatFrom::Panel => word("panel"),
+        ChatFrom::Lan => word("lan"),
+        ChatFrom::Everywhere => word("everywhere"),
+        ChatFrom::Networks(all) => networks(all),
+    }
+}
+
+fn networks(networks: &[Network]) -> String {
+    list(&networks.iter().map(Network::to_string).collect::<Vec<_>>())
 }
 
 fn list(items: &[String]) -> String {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use config::{Config, KEYS, Level, Tls};
+use config::{ChatFrom, Config, KEYS, Level, Tls};
 
 const EXAMPLE: &str = include_str!("../../../docs/snug.example.toml");
 
@@ -79,6 +79,10 @@ lan_only = false
 listen = ["10.0.0.2:5347", "[::1]:5347"]
 secrets = "/srv/components"
 beyond_loopback = true
+[firewall]
+chat_from = ["203.0.113.0/24", "2001:db8:5::/48"]
+home = ["198.51.100.0/24"]
+ssh = true
 [contact]
 admin = ["mailto:ann@home.example"]
 abuse = ["xmpp:ann@home.example"]
@@ -104,6 +108,8 @@ level = "trace"
     assert_eq!(config.tls, files);
     assert_eq!(config.components.listen.len(), 2);
     assert_eq!(config.components.secrets, Path::new("/srv/components"));
+    assert!(config.firewall.ssh && config.firewall.home.len() == 1);
+    assert!(matches!(&config.firewall.chat_from, ChatFrom::Networks(all) if all.len() == 2));
     assert_eq!(config.limits.stanza_bytes, 10_000);
     assert_eq!(config.limits.offline_messages, 0);
     assert_eq!(config.log.level, Level::Trace);
@@ -213,4 +219,39 @@ fn reads_files() {
     assert_eq!(missing.line, None);
     assert!(missing.to_string().contains("none.toml: cannot be read: No such file"), "{missing}");
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn where_chat_may_come_from_is_a_word_or_a_list() {
+    for (written, wanted) in [
+        ("panel", ChatFrom::Panel),
+        ("lan", ChatFrom::Lan),
+        ("everywhere", ChatFrom::Everywhere),
+        ("10.8.0.0/16", ChatFrom::Networks(vec!["10.8.0.0/16".parse().unwrap()])),
+    ] {
+        let text = format!("[firewall]\nchat_from = [\"{written}\"]\n");
+        let config = Config::parse(&text, "test").unwrap();
+        assert_eq!(config.firewall.chat_from, wanted);
+        assert_eq!(Config::parse(&config.to_toml(), "shown").unwrap(), config);
+    }
+}
+
+#[test]
+fn errors_of_the_firewall_name_the_remedy() {
+    for (text, wanted) in [
+        (
+            "[firewall]\nchat_from = []\n",
+            "line 2: `firewall.chat_from` is an empty list; it must be [\"panel\"], [\"lan\"]",
+        ),
+        (
+            "[firewall]\nchat_from = [\"lan\", \"everywhere\"]\n",
+            "`firewall.chat_from` is \"lan\"; it must be",
+        ),
+        (
+            "[firewall]\nhome = [\"203.0.113.5/24\"]\n",
+            "`firewall.home` is \"203.0.113.5/24\"; it must be a list of at most 32 networks",
+        ),
+    ] {
+        assert!(error(text).contains(wanted), "{}\n  does not say\n{wanted}", error(text));
+    }
 }

@@ -4,10 +4,11 @@
 use crate::tree;
 
 /// Folder, and the workspace crates it may name.
-const MAY_DEPEND_ON: [(&str, &[&str]); 10] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 11] = [
     ("crates/admin-api", &["health", "otr"]),
-    ("crates/cli", &["admin-api", "config", "health", "otr", "xmpp"]),
+    ("crates/cli", &["admin-api", "config", "firewall", "health", "otr", "xmpp"]),
     ("crates/config", &[]),
+    ("crates/firewall", &["config"]),
     ("crates/health", &[]),
     ("crates/otr", &[]),
     ("crates/server", &["admin-api", "config", "health", "otr", "store", "xmpp"]),

@@ -7,6 +7,7 @@ mod config;
 mod device;
 mod export;
 mod fingerprint;
+mod firewall;
 mod health;
 mod import;
 mod protection;
@@ -43,6 +44,9 @@ pub(crate) enum Command {
     /// The directory of people's OTR fingerprints
     #[command(subcommand)]
     Fingerprint(fingerprint::Command),
+    /// What may reach this machine, and what may leave it
+    #[command(subcommand)]
+    Firewall(firewall::Command),
     Health(health::Health),
     Import(import::Import),
     /// How much encryption the home asks for, and how much there is
@@ -73,6 +77,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<ExitCode, F
         Command::Device(c) => device::run(c, context),
         Command::Export(c) => export::run(&c, context),
         Command::Fingerprint(c) => fingerprint::run(c, context),
+        Command::Firewall(c) => firewall::run(&c, context),
         Command::Health(c) => health::run(&c, context),
         Command::Import(c) => import::run(&c, context),
         Command::Protection(c) => protection::run(c, context),
