@@ -72,7 +72,7 @@ def verified_by_the_export(home, ann, bob):
     bob.see(ann.jid, "Private conversation with .* started", 60)
     assert not [line for line in bob.history(ann.jid) if "Unverified" in line]
     bob.display.picture(bob.folder / "verified.png")
-    assert bob.fingerprints()[ann.jid][1] == "verified"
+    assert bob.fingerprints()[ann.jid][1] == "attested"
 
 
 def test_two_clients_enrol_and_a_new_key_raises_the_alarm(home, panel, start):

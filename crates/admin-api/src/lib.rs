@@ -12,6 +12,7 @@
 pub mod accounts;
 pub mod archive;
 pub mod client;
+pub mod client_file;
 pub mod concierge;
 pub mod daemon;
 pub mod devices;

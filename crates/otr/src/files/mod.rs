@@ -11,9 +11,11 @@
 //! Text in, text out; opening files is the caller's. Invariants: no panic on any text, no more
 //! entries than [`crate::limits::FILE_ENTRIES_MAX`], and what is written is read back equal.
 
+pub mod clients;
 pub mod fingerprints;
 pub mod instance_tags;
 pub mod keys;
+pub mod merge;
 
 /// Why a file cannot be read. Never repeats any of its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -58,8 +58,9 @@ Examples:
     /// Take the directory into the file of a chat client
     ///
     /// Prints the file as it should be: what it held before, and everybody's keys, those that are
-    /// attested or compared in person as verified. What was revoked is not trusted any more. Close
-    /// the client before you put the file in place: Pidgin reads it only when it starts.
+    /// attested or compared in person as verified, declared ones as known. What was revoked is not
+    /// trusted any more. Close the client before you put the file in place: Pidgin reads it only
+    /// when it starts.
     #[command(after_long_help = "\
 Examples:
   snug fingerprint merge otr.fingerprints --for ann > merged
