@@ -10,6 +10,7 @@ use std::pin::Pin;
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
 
@@ -36,9 +37,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Form<T> {
         if !is_url_encoded(&parts.headers) {
             return Err(Problem::Malformed);
         }
-        let bytes = tokio::time::timeout(FORM_TIME_MAX, read(body))
-            .await
-            .map_err(|_| Problem::TooSlow)??;
+        let bytes = read_in_time(body, FORM_BYTES_MAX).await?;
         let fields: Vec<(String, String)> = decode(bytes.clone()).await?;
         if fields.len() > FORM_FIELDS_MAX {
             return Err(Problem::TooLarge);
@@ -46,12 +45,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Form<T> {
         if fields.iter().any(|(_, value)| otr::private_key::looks_like(value)) {
             return Err(Problem::PrivateKey);
         }
-        if let Some(admin) = parts.extensions.get::<Admin>() {
-            let shown = fields.iter().find(|(name, _)| name == csrf::FIELD).map(|(_, v)| v);
-            if !csrf::is_token(admin.session.token(), shown.map_or("", String::as_str)) {
-                return Err(Problem::Foreign);
-            }
-        }
+        let shown = fields.iter().find(|(name, _)| name == csrf::FIELD).map(|(_, v)| v);
+        check_token(&parts, shown.map_or("", String::as_str))?;
         decode(bytes).await.map(Self)
     }
 }
@@ -61,9 +56,29 @@ fn is_url_encoded(headers: &HeaderMap) -> bool {
     kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(URL_ENCODED))
 }
 
-/// Reads a body of at most [`FORM_BYTES_MAX`]. What is longer is read on for a while and thrown
-/// away, because a browser shows an answer only after it could send its form.
-async fn read(mut body: Body) -> Result<Vec<u8>, Problem> {
+/// Is `shown` the hidden token of whoever is signed in, on a page that needs somebody?
+///
+/// # Errors
+/// [`Problem::Foreign`].
+pub(crate) fn check_token(parts: &Parts, shown: &str) -> Result<(), Problem> {
+    match parts.extensions.get::<Admin>() {
+        Some(admin) if !csrf::is_token(admin.session.token(), shown) => Err(Problem::Foreign),
+        _ => Ok(()),
+    }
+}
+
+/// Reads a body of at most `bytes_max`, in bounded time.
+///
+/// # Errors
+/// [`Problem::TooSlow`], [`Problem::TooLarge`].
+pub(crate) async fn read_in_time(body: Body, bytes_max: usize) -> Result<Vec<u8>, Problem> {
+    let read = tokio::time::timeout(FORM_TIME_MAX, read(body, bytes_max));
+    read.await.map_err(|_| Problem::TooSlow)?
+}
+
+/// What is longer is read on for a while and thrown away, because a browser shows an answer only
+/// after it could send its form.
+async fn read(mut body: Body, bytes_max: usize) -> Result<Vec<u8>, Problem> {
     let mut kept = Vec::new();
     let mut seen = 0_usize;
     while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
@@ -73,13 +88,13 @@ async fn read(mut body: Body) -> Result<Vec<u8>, Problem> {
         if seen > FORM_DISCARDED_BYTES_MAX {
             break;
         }
-        if seen <= FORM_BYTES_MAX {
+        if seen <= bytes_max {
             kept.extend_from_slice(&data);
         } else {
             kept = Vec::new();
         }
     }
-    if seen > FORM_BYTES_MAX { Err(Problem::TooLarge) } else { Ok(kept) }
+    if seen > bytes_max { Err(Problem::TooLarge) } else { Ok(kept) }
 }
 
 #[expect(clippy::disallowed_types, reason = "the one place, behind all checks above")]

@@ -21,6 +21,7 @@ pub mod lan;
 pub mod limits;
 pub mod link;
 pub mod listen;
+pub mod multipart;
 pub mod names;
 pub mod new_password;
 pub mod pages;
@@ -30,6 +31,7 @@ pub mod report;
 pub mod start;
 pub mod throttle;
 pub mod tls;
+pub mod upload;
 pub mod view;
 pub mod when;
 

@@ -46,8 +46,22 @@ pub const FORM_DISCARDED_BYTES_MAX: usize = 1024 * 1024;
 /// Time until a form's body is there.
 pub const FORM_TIME_MAX: Duration = Duration::from_secs(15);
 
-/// Fields of a form. The largest form has nine.
-pub const FORM_FIELDS_MAX: usize = 32;
+/// Fields of a form. The largest has one for each of [`FOUND_KEYS_MAX`] keys, and a few more.
+pub const FORM_FIELDS_MAX: usize = FOUND_KEYS_MAX + 8;
+
+/// Size of a form with a file. A client's file of fingerprints has about 100 bytes a line: this is
+/// more than 2,000 keys, and files of private keys fit too, to be recognised.
+pub const UPLOAD_BYTES_MAX: usize = 256 * 1024;
+
+/// Parts of a form with a file. The largest has four.
+pub const PARTS_MAX: usize = 8;
+
+/// Size of the head of such a part: two lines with a name of a file.
+pub const PART_HEAD_BYTES_MAX: usize = 4 * 1024;
+
+/// Keys of a client's file that are shown, and can be taken over at once: a large family with
+/// several devices each. The page says when there are more.
+pub const FOUND_KEYS_MAX: usize = 128;
 
 /// How long a page waits for one answer of the daemon. A sign-in on a slow board with others
 /// before it in the queue takes some seconds; whoever waits longer wants to be told.
@@ -118,6 +132,9 @@ pub const OWN_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 const _: () = assert!(CONNECTIONS_PER_ADDRESS_MAX < CONNECTIONS_MAX);
 const _: () = assert!(FORM_BYTES_MAX < FORM_DISCARDED_BYTES_MAX);
+const _: () = assert!(UPLOAD_BYTES_MAX < FORM_DISCARDED_BYTES_MAX);
+// Each key that is taken over comes as an address of a usual length with 40 digits.
+const _: () = assert!(FOUND_KEYS_MAX * 256 < FORM_BYTES_MAX);
 const _: () = assert!(VISITOR_TIME_MAX.as_secs() < DAEMON_TIME_MAX.as_secs());
 const _: () = assert!(DAEMON_TIME_MAX.as_secs() * 2 < PAGE_TIME_MAX.as_secs());
 const _: () = assert!(HEAD_BYTES_MAX >= 8 * 1024);

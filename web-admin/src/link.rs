@@ -46,6 +46,12 @@ pub fn fingerprints(jid: &str) -> String {
     format!("/fingerprints/{}", encode(local(jid)))
 }
 
+/// What a person's chat program should know of everybody else's keys.
+#[must_use]
+pub fn keyring(jid: &str) -> String {
+    format!("/keyring/{}", encode(local(jid)))
+}
+
 /// The sign-in page, to come back to `back_to` afterwards.
 #[must_use]
 pub fn sign_in(back_to: &str) -> String {

@@ -49,6 +49,26 @@ pub fn looks_like(text: &str) -> bool {
         || has_base64(text)
 }
 
+/// Does a file of any kind hold a private key? Besides what [`looks_like`] knows, the binary forms
+/// of OpenPGP, PKCS #1, #8 and #12.
+#[must_use]
+pub fn looks_like_bytes(bytes: &[u8]) -> bool {
+    // RFC 9580 §4.2: packets of type 5 and 7 are secret keys. The old form has the type in bits 2
+    // to 5; both forms are followed by a length and version 3 to 6, which no text is.
+    let is_openpgp = matches!(bytes, [0x94 | 0x95 | 0x9c | 0x9d | 0xc5 | 0xc7, ..])
+        && bytes.get(1..7).is_some_and(|head| head.iter().any(|b| (3..=6).contains(b)))
+        && std::str::from_utf8(bytes).is_err();
+    // X.690 §8: a sequence that begins with a small number, the version of the format. A
+    // certificate begins with another sequence.
+    let is_der = match bytes {
+        [0x30, 0x82, _, _, rest @ ..] | [0x30, 0x81, _, rest @ ..] | [0x30, _, rest @ ..] => {
+            matches!(rest, [0x02, 0x01, 0x00 | 0x01 | 0x03, ..])
+        }
+        _ => false,
+    };
+    is_openpgp || is_der || looks_like(&String::from_utf8_lossy(bytes))
+}
+
 /// `(privkeys`, `(dsa`, `( x #00…`: a list of libotr's key file.
 fn has_s_expression(text: &str) -> bool {
     text.match_indices('(').any(|(at, bracket)| {
@@ -202,6 +222,33 @@ mod tests {
             wrapped.as_str(),
         ] {
             assert!(looks_like(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn knows_binary_files() {
+        for file in [
+            &b"\x95\x03\xbe\x04\x4a\xff\xfe\xfd"[..],
+            b"\x94\x58\x04\x4a\xff\xfe\xfd\x16",
+            b"\xc5\x58\x04\x4a\xff\xfe\xfd\x16",
+            b"\x30\x82\x01\xbb\x02\x01\x00\x02\x81\x81\x00",
+            b"\x30\x81\xbb\x02\x01\x00\x30",
+            b"\x30\x2e\x02\x01\x00\x30\x05",
+            b"\x30\x82\x09\xbb\x02\x01\x03\x30",
+            b"\xff\xfe(privkeys\n (account",
+        ] {
+            assert!(looks_like_bytes(file), "{file:?}");
+        }
+        for file in [
+            &b""[..],
+            b"0",
+            b"bob@home.test\tann@home.test\txmpp\tacefb4d64f3d0f4e258bd0b44d4d2587b09847eb\tsmp\n",
+            b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR",
+            b"\x30\x82\x03\x01\x30\x82\x02\x01\xa0\x03\x02\x01\x02",
+            b"\xff\xd8\xff\xe0\x00\x10JFIF",
+            "\u{153}uvre".as_bytes(),
+        ] {
+            assert!(!looks_like_bytes(file), "{file:?}");
         }
     }
 

@@ -86,6 +86,7 @@ struct View {
     name: String,
     jid: String,
     href: String,
+    keyring_href: String,
     person_href: String,
     entries: Vec<Row>,
     history: Vec<Line>,
@@ -149,7 +150,7 @@ struct Line {
 }
 
 /// Five groups of eight digits, as chat programs show them.
-fn groups(hex: &str) -> Vec<String> {
+pub(super) fn groups(hex: &str) -> Vec<String> {
     match Fingerprint::parse(hex) {
         Ok(fingerprint) => fingerprint.to_string().split(' ').map(str::to_owned).collect(),
         Err(_) => vec![hex.to_owned()],
@@ -203,6 +204,7 @@ impl View {
         Ok(Self {
             frame: admin.frame(&PAGE).titled(&format!("Fingerprints of {name}")),
             href: link::fingerprints(&account.jid),
+            keyring_href: link::keyring(&account.jid),
             person_href: link::person(&account.jid),
             jid: account.jid,
             seal: history.first().map(|c| c.seal.clone()),

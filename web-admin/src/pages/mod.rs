@@ -12,6 +12,7 @@ pub mod fingerprints;
 pub mod health;
 pub mod history;
 pub mod home;
+pub mod keyring;
 pub mod people;
 pub mod person;
 pub mod privacy;
@@ -38,6 +39,7 @@ pub static ALL: &[&Page] = &[
     &person::PAGE,
     &push::PAGE,
     &fingerprints::PAGE,
+    &keyring::PAGE,
     &protection::PAGE,
     &clients::PAGE,
     &history::PAGE,

@@ -192,6 +192,30 @@ impl Browser {
         self.ask("POST", path, Some(&pairs.join("&"))).await
     }
 
+    /// Sends a form with a file, and the hidden field of the page that was seen last.
+    pub(crate) async fn post_file(
+        &mut self,
+        path: &str,
+        fields: &[(&str, &str)],
+        (name, content): (&str, &str),
+    ) -> Answer {
+        let token = self.form_token.clone();
+        let mut body = String::new();
+        for (field, value) in [("form_token", &*token)].iter().chain(fields) {
+            body.push_str(&format!(
+                "--x\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n"
+            ));
+        }
+        body.push_str(&format!(
+            "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n{content}\r\n--x--\r\n"
+        ));
+        self.extra.push(("Content-Type", "multipart/form-data; boundary=x".to_owned()));
+        let answer = self.ask("POST", path, Some(&body)).await;
+        self.extra.pop();
+        answer
+    }
+
     /// Sends a body of any kind.
     pub(crate) async fn post_body(&mut self, path: &str, body: &str) -> Answer {
         self.ask("POST", path, Some(body)).await

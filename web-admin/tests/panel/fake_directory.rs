@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::home::{DOMAIN, Home, json};
 
 impl Home {
-    pub(super) fn add_print(
+    pub(crate) fn add_print(
         &mut self,
         name: &str,
         hex: &str,

@@ -243,7 +243,13 @@ impl Home {
                 let gone = Problem::new(ProblemKind::NotFound, "There is no such device.");
                 json(self.devices.remove(at.ok_or(gone)?))
             }
-            Request::SessionList(_) => json(&self.clients),
+            Request::SessionList(call) => {
+                let jid = call.name.map(|name| self.jid(&name) + "/");
+                let wanted = |c: &&sessions::Session| {
+                    jid.as_ref().is_none_or(|jid| c.jid.starts_with(jid.as_str()))
+                };
+                json(self.clients.iter().filter(wanted).collect::<Vec<_>>())
+            }
             Request::SessionKick(call) => {
                 let closed: Vec<String> =
                     self.clients.iter().map(|s| s.jid.clone()).filter(|j| *j == call.jid).collect();

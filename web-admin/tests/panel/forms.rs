@@ -78,7 +78,7 @@ async fn what_is_no_form_is_refused() {
     browser.extra.clear();
     let form = format!("form_token={}&role=king", browser.form_token);
     assert_eq!(browser.post_body("/person/bob/role", &form).await.status, 400);
-    let many = format!("form_token={}{}", browser.form_token, "&a=b".repeat(40));
+    let many = format!("form_token={}{}", browser.form_token, "&a=b".repeat(140));
     assert_eq!(browser.post_body("/person/bob/lock", &many).await.status, 413);
     assert_eq!(stage.daemon.home(|home| home.count("account-lock")), 0);
 }

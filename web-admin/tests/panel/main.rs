@@ -10,6 +10,7 @@ mod fingerprints;
 mod forms;
 mod health;
 mod history;
+mod keyring;
 mod pages;
 mod people;
 mod process;

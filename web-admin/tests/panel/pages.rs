@@ -7,7 +7,7 @@ use crate::browser::Answer;
 
 /// A path with its variable parts filled in.
 fn path(pattern: &str) -> String {
-    pattern.replace("{name}", "bob")
+    pattern.replace("{name}", "bob").replace("{client}", "pidgin")
 }
 
 /// What no page may hold: script or style in the page, or anything from elsewhere.
@@ -67,7 +67,10 @@ async fn every_page_renders_for_an_administrator() {
                     check_page(&path, &answer);
                     rendered += 1;
                 }
-                200 => assert!(["/ca.crt", "/health.json", "/metrics"].contains(&&*path)),
+                200 => {
+                    let files = ["/ca.crt", "/health.json", "/keyring/bob/file/pidgin", "/metrics"];
+                    assert!(files.contains(&&*path), "{path}");
+                }
                 303 => assert_eq!(path, "/sign-in", "nobody else is sent away"),
                 405 => check_page(&path, &answer),
                 other => panic!("{path}: {other} {}", answer.text()),
@@ -157,7 +160,9 @@ async fn what_is_not_there_has_a_page_too() {
 async fn names_that_look_like_markup_are_only_names() {
     let stage = Stage::family();
     let mut browser = stage.ann().await;
-    for path in ["/people", "/person/joe", "/person/joe/delete", "/fingerprints/joe"] {
+    for path in
+        ["/people", "/person/joe", "/person/joe/delete", "/fingerprints/joe", "/keyring/joe"]
+    {
         let answer = browser.get(path).await;
         assert!(!answer.body.contains("<joe"), "{path}");
         assert!(answer.body.contains("&#60;joe&#38;co&#62;"), "{path}");
