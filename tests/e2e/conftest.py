@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import netns
 from clients.wire import Wire
 from home import Home
 
@@ -19,6 +20,17 @@ def output(request):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def world(output):
+    """A box between a home and the internet, in network namespaces."""
+    why = netns.refusal()
+    if why:
+        pytest.skip(why)
+    world = netns.World(output)
+    yield world
+    world.end()
 
 
 @pytest.fixture(scope="module")

@@ -18,19 +18,11 @@ UDP = [53, 67, 68, 123, 161, 443, 546, 1900, 5222, 5353, 5355]
 BOX = {"lan": ["10.20.0.2", "fd20::2"], "net": ["203.0.113.2", "2001:db8:99::2"]}
 
 
-@pytest.fixture(scope="module")
-def world(output):
-    """The namespaces, with listeners in the box and on the internet."""
-    why = netns.refusal()
-    if why:
-        pytest.skip(why)
-    world = netns.World(output)
-    try:
-        world.listen("box", tcp=TCP, udp=UDP)
-        world.listen("net", tcp=[53, 80, 443, 5269, 8080], udp=[53, 123, 4000])
-        yield world
-    finally:
-        world.end()
+@pytest.fixture(scope="module", autouse=True)
+def listeners(world):
+    """In the box and on the internet."""
+    world.listen("box", tcp=TCP, udp=UDP)
+    world.listen("net", tcp=[53, 80, 443, 5269, 8080], udp=[53, 123, 4000])
 
 
 @pytest.fixture

@@ -25,6 +25,13 @@ const MDNS_V4: &str = "224.0.0.251";
 /// RFC 6762 §3.
 const MDNS_V6: &str = "ff02::fb";
 
+/// Takes our table away; also what a machine had before it had rules of ours.
+pub const NOTHING: &str = "add table inet snug\ndelete table inet snug\n";
+
+/// Rules that depend on nothing: for a machine on which neither the settings nor what was good
+/// before can be loaded.
+pub const BARE: &str = include_str!("bare.nft");
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Family {
     V4,
@@ -293,6 +300,17 @@ mod tests {
         }
         assert!(text.contains("\nadd table inet snug\ndelete table inet snug\n"), "in one step");
         assert_eq!(text.matches('{').count(), text.matches('}').count());
+    }
+
+    #[test]
+    fn the_bare_rules_know_the_home_and_the_usual_ports() {
+        for network in HOME_V4.iter().chain(HOME_V6) {
+            assert!(BARE.contains(network), "{network}");
+        }
+        let usual = made("", Choice::Lan, &[]);
+        assert!(usual.contains("{ 443 }") && usual.contains("{ 5222, 5223 }"));
+        assert!(BARE.contains("tcp dport { 443, 5222, 5223 }") && BARE.contains("policy drop"));
+        assert!(BARE.contains(NOTHING) && usual.contains(NOTHING), "both replace the table");
     }
 
     #[test]

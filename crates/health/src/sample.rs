@@ -1,7 +1,7 @@
 //! Facts of a healthy home, for tests to change one thing of.
 
 use crate::daemon::{CertificateFacts, DaemonFacts, PortFacts};
-use crate::facts::{Clock, Disk, Facts, HostFacts, Load, Memory, Sensor};
+use crate::facts::{Clock, Disk, Facts, Firewall, HostFacts, Load, Memory, Sensor};
 use crate::words::DAY;
 
 /// A day in 2027.
@@ -40,6 +40,7 @@ fn host() -> HostFacts {
         sensors: vec![Sensor { name: "cpu-thermal".to_owned(), milli_celsius: 48_312 }],
         under_voltage: Some(false),
         clock: Clock { synchronised: Some(true) },
+        firewall: Some(Firewall::default()),
     }
 }
 

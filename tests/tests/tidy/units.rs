@@ -7,6 +7,17 @@ use crate::tree;
 /// Worst exposure allowed by `systemd-analyze security`, in tenths: 1.5.
 const EXPOSURE_TENTHS_MAX: &str = "15";
 
+/// Units that cannot be as tight as all others: how their names begin, their worst exposure, and
+/// the rights that they keep. Each of them says why.
+const PRIVILEGED: [(&str, &str, &str); 1] =
+    [("snug-firewall", "16", "CapabilityBoundingSet=CAP_NET_ADMIN CAP_DAC_READ_SEARCH\n")];
+
+fn privileged(path: &str) -> Option<(&'static str, &'static str)> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let found = PRIVILEGED.iter().find(|(start, ..)| name.starts_with(start));
+    found.map(|(_, exposure, rights)| (*exposure, *rights))
+}
+
 /// What every service has to set, whatever the score says.
 const DEMANDED: [&str; 12] = [
     "CapabilityBoundingSet=\n",
@@ -44,7 +55,11 @@ fn services_demand_the_hardening() {
     let mut broken = Vec::new();
     for path in services() {
         let text = tree::read(&path);
-        for directive in DEMANDED.iter().filter(|d| !text.contains(*d)) {
+        let demanded = DEMANDED.map(|d| match privileged(&path) {
+            Some((_, rights)) if rights.starts_with(d.trim_end()) => rights,
+            _ => d,
+        });
+        for directive in demanded.iter().filter(|d| !text.contains(*d)) {
             broken.push(format!("{path}: {} is missing", directive.trim_end()));
         }
     }
@@ -74,9 +89,10 @@ fn what_is_off_says_why() {
 #[test]
 fn systemd_scores_them_well() {
     for path in services() {
+        let exposure = privileged(&path).map_or(EXPOSURE_TENTHS_MAX, |(exposure, _)| exposure);
         let done = Command::new("systemd-analyze")
             .args(["security", "--offline=yes", "--no-pager"])
-            .arg(format!("--threshold={EXPOSURE_TENTHS_MAX}"))
+            .arg(format!("--threshold={exposure}"))
             .arg(tree::root().join(&path))
             .output()
             .expect("systemd-analyze runs (package systemd)");

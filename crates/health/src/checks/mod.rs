@@ -17,6 +17,7 @@ mod certificate_name;
 mod clock;
 mod daemon;
 mod disk;
+mod firewall;
 mod keys;
 mod load;
 mod login;
@@ -34,6 +35,7 @@ pub const ALL: &[Check] = &[
     ports::CHECK,
     certificate::CHECK,
     certificate_name::CHECK,
+    firewall::CHECK,
     store::CHECK,
     backup::CHECK,
     disk::CHECK,

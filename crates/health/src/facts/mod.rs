@@ -6,6 +6,7 @@
 
 mod clock;
 mod disk;
+mod firewall;
 mod load;
 mod memory;
 mod power;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 pub use clock::Clock;
 pub use disk::Disk;
+pub use firewall::{Firewall, FirewallState, STATUS_FILE};
 pub use load::Load;
 pub use memory::Memory;
 pub use temperature::Sensor;
@@ -55,6 +57,8 @@ pub struct HostFacts {
     pub under_voltage: Option<bool>,
     /// The clock.
     pub clock: Clock,
+    /// The firewall.
+    pub firewall: Option<Firewall>,
 }
 
 impl HostFacts {
@@ -69,6 +73,7 @@ impl HostFacts {
             sensors: temperature::gather(root),
             under_voltage: power::gather(root),
             clock: clock::gather(root),
+            firewall: Firewall::gather(root),
         }
     }
 }

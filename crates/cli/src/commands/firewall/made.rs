@@ -40,6 +40,11 @@ pub(super) fn make(config: &Config) -> Result<Made, Failure> {
     Ok(Made { text: rules::text(&asked), choice, chat_from, users })
 }
 
+/// The rules of these settings while nobody has chosen anything.
+pub(super) fn of_no_choice(config: &Config) -> String {
+    rules::text(&Asked { config, choice: Choice::Lan, users: &users() })
+}
+
 fn users() -> Vec<String> {
     let all = USERS.iter().chain(OWN_USERS);
     let here = all.filter(|user| matches!(User::from_name(user), Ok(Some(_))));

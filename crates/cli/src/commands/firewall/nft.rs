@@ -20,6 +20,12 @@ pub(super) fn check(rules: &str) -> Result<(), Failure> {
     })
 }
 
+/// Puts `rules` in force, in one step or not at all.
+pub(super) fn load(rules: &str) -> Result<(), Failure> {
+    feed(&["--file", "-"], rules)
+        .map_err(|why| Failure::Unusable(format!("nftables does not load the rules: {why}")))
+}
+
 /// How many packets each counter of our table has seen; `None` if that cannot be known.
 pub(super) fn counters() -> Option<BTreeMap<String, u64>> {
     let mut arguments = vec!["--json", "list", "counters", "table"];
@@ -60,11 +66,11 @@ fn feed(arguments: &[&str], rules: &str) -> Result<(), String> {
     }
 }
 
-/// The first error, on one line.
-fn said(stderr: &str) -> String {
+/// What a program said on standard error, on one line.
+pub(super) fn said(stderr: &str) -> String {
     let words: Vec<&str> = stderr.split_whitespace().collect();
     let text: String = words.join(" ").chars().take(SAID_CHARS_MAX).collect();
-    if text.is_empty() { "nft does not say why".to_owned() } else { text }
+    if text.is_empty() { "it does not say why".to_owned() } else { text }
 }
 
 #[cfg(test)]
@@ -77,7 +83,7 @@ mod tests {
             said("/dev/stdin:1:1-4: Error: syntax\n  tabel\n"),
             "/dev/stdin:1:1-4: Error: syntax tabel"
         );
-        assert_eq!(said(""), "nft does not say why");
+        assert_eq!(said(""), "it does not say why");
         assert_eq!(said(&"word ".repeat(1000)).chars().count(), SAID_CHARS_MAX);
     }
 }
