@@ -12,7 +12,7 @@ LIBRARIES=$HERE/requirements-clients.txt
 
 sh "$HERE/../need-packages.sh" \
     adwaita-icon-theme chromium dbus fonts-dejavu-core iproute2 iputils-ping libnss3-tools libotr5 \
-    nftables nmap openbox openssl pidgin pidgin-otr procps profanity python3 python3-venv scrot tmux \
+    nftables nmap openbox openssl pidgin pidgin-otr poppler-utils procps profanity python3 python3-venv scrot tmux \
     util-linux xdotool xvfb
 if [ "${1:-}" = clients ]; then
     sh "$HERE/../need-packages.sh" \

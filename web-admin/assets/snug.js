@@ -19,6 +19,12 @@ for (const button of document.querySelectorAll('button[data-copy]')) {
   });
 }
 
+// Printing can be had by a press where there is a script.
+for (const button of document.querySelectorAll('button[data-print]')) {
+  button.hidden = false;
+  button.addEventListener('click', () => window.print());
+}
+
 // Points in time in the reader's own time zone.
 for (const time of document.querySelectorAll('time[datetime*="T"]')) {
   const at = new Date(time.dateTime);

@@ -39,6 +39,9 @@ pub const LINGER_TIME_MAX: Duration = Duration::from_secs(5);
 /// panel wants to recognise and refuse in words, so it has to fit.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
 
+/// People on the sheet for the fridge; ten pages of paper. Each costs one question to the daemon.
+pub const SHEET_PEOPLE_MAX: usize = 60;
+
 /// How much more of a form that is too large is read and thrown away, so that the browser gets
 /// to show why it was refused.
 pub const FORM_DISCARDED_BYTES_MAX: usize = 1024 * 1024;

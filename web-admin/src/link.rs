@@ -74,15 +74,22 @@ pub fn return_path(path: &str) -> &str {
     if own { path } else { "/" }
 }
 
-/// RFC 5122 §2.2 and OTR's usage: the address of a person with a fingerprint of theirs, for a
-/// QR code that a chat program reads.
+/// RFC 5122 §2.2 with the keys that chat programs look for in it: the address of a person with
+/// their OTR fingerprints and OMEMO identity keys (device number and 64 hexadecimal digits), for a
+/// link, or for a code to scan.
 #[must_use]
-pub fn xmpp_with_fingerprint(jid: &str, fingerprint: &str) -> String {
+pub fn xmpp(jid: &str, otr: &[&str], omemo: &[(u32, &str)]) -> String {
     let address = match jid.split_once('@') {
         Some((local, domain)) => format!("{}@{}", encode(local), encode(domain)),
         None => encode(jid),
     };
-    format!("xmpp:{address}?otr-fingerprint={fingerprint}")
+    let otr = otr.iter().map(|key| format!("otr-fingerprint={}", encode(key)));
+    let omemo = omemo.iter().map(|(device, key)| format!("omemo-sid-{device}={}", encode(key)));
+    let keys: Vec<String> = otr.chain(omemo).collect();
+    match keys.is_empty() {
+        true => format!("xmpp:{address}"),
+        false => format!("xmpp:{address}?{}", keys.join(";")),
+    }
 }
 
 #[cfg(test)]
@@ -94,10 +101,17 @@ mod tests {
         assert_eq!(person("ann@home.example"), "/person/ann");
         assert_eq!(person(r"d\27artagnan@home.example"), "/person/d%5C27artagnan");
         assert_eq!(fingerprints("käthe@home.example"), "/fingerprints/k%C3%A4the");
-        assert_eq!(
-            xmpp_with_fingerprint("käthe@home.example", "ab12"),
-            "xmpp:k%C3%A4the@home.example?otr-fingerprint=ab12"
-        );
+    }
+
+    #[test]
+    fn links_of_people_hold_their_keys() {
+        let jid = "käthe@home.example";
+        assert_eq!(xmpp(jid, &[], &[]), "xmpp:k%C3%A4the@home.example");
+        let otr = "xmpp:k%C3%A4the@home.example?otr-fingerprint=ab12;otr-fingerprint=cd34";
+        assert_eq!(xmpp(jid, &["ab12", "cd34"], &[]), otr);
+        let both =
+            otr.replace(";otr-fingerprint=cd34", ";omemo-sid-7=0102;omemo-sid-4294967295=ff");
+        assert_eq!(xmpp(jid, &["ab12"], &[(7, "0102"), (u32::MAX, "ff")]), both);
     }
 
     #[test]

@@ -87,6 +87,8 @@ struct View {
     jid: String,
     href: String,
     keyring_href: String,
+    /// The person with all their keys.
+    link: Option<Link>,
     person_href: String,
     entries: Vec<Row>,
     history: Vec<Line>,
@@ -132,9 +134,33 @@ impl Row {
             changed: When::new(entry.changed, now),
             seen: entry.last_seen.map(|at| When::new(at, now)),
             by: by(&entry.changed_by),
-            qr: qr::svg(&link::xmpp_with_fingerprint(&entry.jid, &entry.fingerprint)),
+            // Whoever scans a code takes the key for good.
+            qr: match entry.state {
+                State::Revoked => String::new(),
+                _ => qr::svg(&link::xmpp(&entry.jid, &[&entry.fingerprint], &[])),
+            },
         }
     }
+}
+
+/// A person's address with all keys that are theirs.
+struct Link {
+    href: String,
+    qr: String,
+}
+
+impl Link {
+    fn new(jid: &str, entries: &[Entry]) -> Option<Self> {
+        let good = entries.iter().filter(|e| is_given_on(e)).map(|e| e.fingerprint.as_str());
+        let good: Vec<&str> = good.collect();
+        let href = link::xmpp(jid, &good, &[]);
+        (!good.is_empty()).then(|| Self { qr: qr::svg(&href), href })
+    }
+}
+
+/// Is a key given on, in a link or on paper, for others to rely on?
+pub(super) fn is_given_on(entry: &Entry) -> bool {
+    matches!(entry.state, State::ComparedInPerson | State::Attested | State::Declared)
 }
 
 /// One line of the history.
@@ -205,6 +231,7 @@ impl View {
             frame: admin.frame(&PAGE).titled(&format!("Fingerprints of {name}")),
             href: link::fingerprints(&account.jid),
             keyring_href: link::keyring(&account.jid),
+            link: Link::new(&account.jid, &entries),
             person_href: link::person(&account.jid),
             jid: account.jid,
             seal: history.first().map(|c| c.seal.clone()),

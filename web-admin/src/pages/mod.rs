@@ -19,6 +19,7 @@ pub mod privacy;
 pub mod protection;
 pub mod push;
 pub mod setup;
+pub mod sheet;
 pub mod sign_in;
 pub mod sign_out;
 pub mod trust;
@@ -40,6 +41,7 @@ pub static ALL: &[&Page] = &[
     &push::PAGE,
     &fingerprints::PAGE,
     &keyring::PAGE,
+    &sheet::PAGE,
     &protection::PAGE,
     &clients::PAGE,
     &history::PAGE,

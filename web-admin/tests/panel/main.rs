@@ -17,6 +17,7 @@ mod process;
 mod protection;
 mod push;
 mod setup;
+mod sheet;
 mod signing_in;
 
 use std::net::{SocketAddr, TcpListener};
