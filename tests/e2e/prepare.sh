@@ -12,11 +12,11 @@ LIBRARIES=$HERE/requirements-clients.txt
 
 sh "$HERE/../need-packages.sh" \
     adwaita-icon-theme chromium dbus fonts-dejavu-core iproute2 iputils-ping libnss3-tools libotr5 \
-    nftables nmap openbox openssl pidgin pidgin-otr poppler-utils procps profanity python3 python3-venv scrot tmux \
-    util-linux xdotool xvfb
+    mcabber nftables nmap openbox openssl pidgin pidgin-otr poppler-utils procps profanity python3 \
+    python3-venv scrot tmux util-linux xdotool xvfb
 if [ "${1:-}" = clients ]; then
     sh "$HERE/../need-packages.sh" \
-        dino-im gajim gajim-omemo gir1.2-soup-3.0 glib-networking mcabber poezio python3-gi
+        dino-im gajim gajim-omemo gir1.2-soup-3.0 glib-networking poezio python3-gi
 fi
 
 # install WHERE LIST OPTIONS…: a Python environment of its own for a list of packages. A finished

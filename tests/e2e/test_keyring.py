@@ -1,5 +1,6 @@
 """The directory on its way into chat apps, onto paper, and back from a client's file: with Pidgin
-(OTR version 3), Profanity (version 2), libotr, Chromium's printer and poppler's reader."""
+and mcabber (OTR version 3), Profanity (version 2), libotr, Chromium's printer and poppler's
+reader."""
 
 import ctypes
 import re
@@ -8,9 +9,11 @@ import subprocess
 import pytest
 
 from clients.browser import Browser
+from clients.mcabber_otr import OtrMcabber
 from clients.otr_key import LIBRARY
 from clients.pidgin import RESOURCE, Pidgin
 from clients.profanity import Profanity
+from waiting import until
 
 A4_POINTS = (595, 842)
 MARGIN_POINTS = 20
@@ -23,7 +26,8 @@ WORD = re.compile(
 @pytest.fixture(scope="module")
 def home(make_home):
     """A home with its panel; ann looks after it, the others do not."""
-    home = make_home().start_daemon().start_panel().set_up().add("bob", *OTHERS)
+    # mcabber knows no other way to log in.
+    home = make_home(plain=True).start_daemon().start_panel().set_up().add("bob", *OTHERS)
     status, body, _ = home.fetch("/ca.crt", verify=False)
     assert status == 200
     home.authority.write_bytes(body)
@@ -96,6 +100,30 @@ def test_the_panels_files_verify_without_a_step_by_hand(home, panel, people):
     ann.see(r"\[OTR\] ?\[trusted\]")
     ann.type("/otr theirfp")
     ann.see(f"{bob.jid}'s OTR fingerprint: {bob.fingerprint}")
+
+
+def test_mcabber_trusts_by_the_panels_file(home, panel, people, output):
+    """As a third client, which names protocol and file otherwise."""
+    ann, _ = people
+    ann.stop()
+    cid = OtrMcabber(output / "mcabber", home.jid("cid"), home.passwords["cid"], home.host,
+                     home.port)
+    download(panel, "cid", "mcabber", cid.keys / f"{cid.jid}.fpr")
+    ann.start().wait_logged_in()
+    try:
+        cid.start().wait_logged_in()
+        # It starts a session with those on its list only.
+        cid.tell(f"/add {ann.jid}")
+        cid.tell(f"/otr start {ann.jid}")
+        ann.see(f"{cid.jid} started an OTR session")
+
+        def trusted():
+            cid.tell(f"/otr fingerprint {ann.jid}")
+            return cid.sees(re.escape(f"{ann.jid} [{ann.fingerprint}]: trusted")) or (
+                False, cid.screen())
+        until("mcabber to say what it makes of the key", trusted, step=0.5)
+    finally:
+        cid.stop()
 
 
 def test_libotr_reads_each_file_whole(home, panel, people, tmp_path):

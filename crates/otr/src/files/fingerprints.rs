@@ -94,6 +94,15 @@ mod tests {
     }
 
     #[test]
+    fn escaped_addresses_and_quotes_are_kept() {
+        // XEP-0106 writes an apostrophe as `\27`; resources may hold nearly everything.
+        let text = LINES
+            .replace("bob@home.test", r"d\27artagnan@home.test")
+            .replace("test/\tprpl", "test/\"Den\"\tprpl");
+        assert_eq!(write(&read(&text).unwrap()), text);
+    }
+
+    #[test]
     fn what_the_format_cannot_hold_is_not_written() {
         let good = read(LINES).unwrap().remove(0);
         let tab = Known { peer: "a\tb".to_owned(), ..good.clone() };

@@ -8,7 +8,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{FileError, fits};
+use super::{FileError, fits_quoted};
 use crate::PrivateKey;
 use crate::limits::{FILE_BYTES_MAX, FILE_DEPTH_MAX, FILE_ENTRIES_MAX};
 
@@ -62,7 +62,7 @@ fn account(list: &Node) -> Option<AccountKey> {
 #[must_use]
 pub fn write<'a>(keys: impl IntoIterator<Item = &'a AccountKey>) -> Zeroizing<String> {
     let mut out = Zeroizing::new(String::from("(privkeys\n"));
-    for k in keys.into_iter().filter(|k| fits(&k.account) && fits(&k.protocol)) {
+    for k in keys.into_iter().filter(|k| fits_quoted(&k.account) && fits_quoted(&k.protocol)) {
         let numbers = k.key.numbers();
         // Room for everything at once: growing would leave copies of the key behind.
         let room = 4 * numbers.iter().map(|n| n.len()).sum::<usize>() + 256;

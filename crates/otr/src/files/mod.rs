@@ -40,7 +40,12 @@ impl std::fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
-/// Can `value` stand in a column of a file, or as a name in a key file?
+/// Can `value` stand in a column of a file?
 fn fits(value: &str) -> bool {
-    !value.is_empty() && !value.contains(|c: char| c.is_control() || c == '"' || c == '\\')
+    !value.is_empty() && !value.contains(char::is_control)
+}
+
+/// Can `value` stand as a name in a key file? It is in quotes there.
+fn fits_quoted(value: &str) -> bool {
+    fits(value) && !value.contains(['"', '\\'])
 }
