@@ -3,11 +3,13 @@
 //! The panel keeps no sessions of its own: the cookie holds the token that the daemon gave at
 //! sign-in, and the daemon says whose it is.
 //!
-//! Invariants: the daemon's client is private to this file, so that [`Admin::call`] is the only
+//! Invariants: the daemon's client is private to this file, so that [`Member::call`] is the only
 //! way to a call that needs a signed-in person, and [`Daemon::ask`] reaches only calls that
-//! are marked [`PublicCall`]; a page that needs an administrator is behind [`guard`], and a
-//! handler that takes [`Admin`] asks again.
+//! are marked [`PublicCall`]; a page that needs a signed-in person is behind [`guard`], which lets
+//! members through to what [`members`] lists and to nothing else; a handler that takes [`Admin`]
+//! refuses members by itself.
 
+use std::ops::Deref;
 use std::path::Path;
 
 use admin_api::{Call, Client, ProblemKind, Role, Secret, accounts, daemon, panel, setup, tls};
@@ -20,6 +22,7 @@ use axum::response::Response;
 use crate::App;
 use crate::cookie;
 use crate::limits::{DAEMON_TIME_MAX, VISITOR_TIME_MAX};
+use crate::members;
 use crate::pages::Page;
 use crate::problem::Problem;
 use crate::view::Frame;
@@ -57,7 +60,7 @@ impl Daemon {
         in_time(self.client.call(call)).await
     }
 
-    /// Asks on behalf of whoever has `token`. Private: see [`Admin::call`].
+    /// Asks on behalf of whoever has `token`. Private: see [`Member::call`].
     async fn ask_as<C: Call>(
         &self,
         token: Secret,
@@ -120,6 +123,12 @@ impl Session {
         &self.token
     }
 
+    /// Does this session look after the home?
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.person.role == accounts::Role::Admin
+    }
+
     /// What to call the person: the name shown to people, or the part before the `@`.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -160,9 +169,9 @@ impl FromRequestParts<App> for Visitor {
     }
 }
 
-/// A signed-in administrator.
+/// Somebody of the home who is signed in, administrator or not.
 #[derive(Clone, Debug)]
-pub struct Admin {
+pub struct Member {
     app: App,
     /// The session of the cookie.
     pub session: Session,
@@ -170,7 +179,7 @@ pub struct Admin {
     here: String,
 }
 
-impl Admin {
+impl Member {
     /// Asks the daemon on this person's behalf.
     ///
     /// # Errors
@@ -205,10 +214,30 @@ impl Admin {
             Ok(None) => return Err(Problem::SignIn { back_to: here }),
             Err(p) => return Err(Problem::Daemon(p)),
         };
-        if session.person.role != accounts::Role::Admin {
-            return Err(Problem::NotAdmin);
-        }
         Ok(Self { app: App::clone(app), session, here })
+    }
+}
+
+impl FromRequestParts<App> for Member {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        match parts.extensions.get::<Self>() {
+            Some(member) => Ok(member.clone()),
+            None => Self::identify(app, parts).await,
+        }
+    }
+}
+
+/// A signed-in administrator: a [`Member`] who may do everything.
+#[derive(Clone, Debug)]
+pub struct Admin(Member);
+
+impl Deref for Admin {
+    type Target = Member;
+
+    fn deref(&self) -> &Member {
+        &self.0
     }
 }
 
@@ -216,25 +245,27 @@ impl FromRequestParts<App> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        match parts.extensions.get::<Self>() {
-            Some(admin) => Ok(admin.clone()),
-            None => Self::identify(app, parts).await,
-        }
+        let member = Member::from_request_parts(parts, app).await?;
+        if member.session.is_admin() { Ok(Self(member)) } else { Err(Problem::NotAdmin) }
     }
 }
 
-/// Lets only administrators through to a page.
+/// Lets administrators through to the path with this pattern, and members if it is listed for
+/// them.
 ///
 /// # Errors
 /// The way to the sign-in page, or why the person cannot be let in.
 pub async fn guard(
-    State(app): State<App>,
+    State((app, pattern)): State<(App, &'static str)>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
-    let admin = Admin::identify(&app, &parts).await?;
-    parts.extensions.insert(admin);
+    let member = Member::identify(&app, &parts).await?;
+    if !member.session.is_admin() && !members::may(&parts.method, pattern) {
+        return Err(Problem::NotAdmin);
+    }
+    parts.extensions.insert(member);
     Ok(next.run(Request::from_parts(parts, body)).await)
 }
 

@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
 
 use crate::App;
-use crate::access::Admin;
+use crate::access::Member;
 use crate::csrf;
 use crate::limits::{FORM_BYTES_MAX, FORM_DISCARDED_BYTES_MAX, FORM_FIELDS_MAX, FORM_TIME_MAX};
 use crate::problem::Problem;
@@ -61,8 +61,8 @@ fn is_url_encoded(headers: &HeaderMap) -> bool {
 /// # Errors
 /// [`Problem::Foreign`].
 pub(crate) fn check_token(parts: &Parts, shown: &str) -> Result<(), Problem> {
-    match parts.extensions.get::<Admin>() {
-        Some(admin) if !csrf::is_token(admin.session.token(), shown) => Err(Problem::Foreign),
+    match parts.extensions.get::<Member>() {
+        Some(member) if !csrf::is_token(member.session.token(), shown) => Err(Problem::Foreign),
         _ => Ok(()),
     }
 }

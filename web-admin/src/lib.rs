@@ -21,6 +21,7 @@ pub mod lan;
 pub mod limits;
 pub mod link;
 pub mod listen;
+pub mod members;
 pub mod multipart;
 pub mod names;
 pub mod new_password;

@@ -128,15 +128,13 @@ impl Problem {
                 "The address may be mistyped, or the page has moved.",
                 "",
             ),
-            Self::NotAdmin => Words {
-                way: ("/sign-out", "Sign out"),
-                ..words(
-                    StatusCode::FORBIDDEN,
-                    "Only administrators can do this",
-                    "Your account is not an administrator of this home any more.",
-                    "Ask another administrator of your home, or sign in as one.",
-                )
-            },
+            Self::NotAdmin => words(
+                StatusCode::FORBIDDEN,
+                "Only administrators can do this",
+                "This is for those who look after your home. If you were made one of them just \
+                 now, sign out and in again.",
+                "Ask one of them.",
+            ),
             Self::Ours => words(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "The panel made a mistake",

@@ -1,11 +1,13 @@
 //! What all pages share: the frame around them, form fields, and rendering.
 
 use askama::Template;
+use axum::http::Method;
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::access::Session;
 use crate::assets;
 use crate::csrf;
+use crate::members;
 use crate::pages::{self, Menu, Needs, Page};
 use crate::problem::Problem;
 
@@ -56,7 +58,7 @@ impl Frame {
     #[must_use]
     pub fn new(page: &Page, session: Option<&Session>) -> Self {
         let signed_in = session.is_some();
-        let menu = |menu| menu_of(menu, Some(page), signed_in);
+        let menu = |menu| menu_of(menu, Some(page), session);
         Self {
             title: page.title.to_owned(),
             main: if signed_in { menu(Menu::in_main) } else { Vec::new() },
@@ -75,7 +77,7 @@ impl Frame {
             title: title.to_owned(),
             main: Vec::new(),
             account: Vec::new(),
-            footer: menu_of(Menu::in_footer, None, false),
+            footer: menu_of(Menu::in_footer, None, None),
             person: None,
             form_token: String::new(),
             links: &assets::LINKS,
@@ -104,13 +106,19 @@ impl Frame {
 }
 
 /// The links of one menu, in order. `page` is the one that is shown.
-fn menu_of(menu: fn(Menu) -> Option<u8>, page: Option<&Page>, signed_in: bool) -> Vec<NavLink> {
-    let admitted = |needs| match needs {
-        Needs::Admin => signed_in,
+fn menu_of(
+    menu: fn(Menu) -> Option<u8>,
+    page: Option<&Page>,
+    session: Option<&Session>,
+) -> Vec<NavLink> {
+    let admitted = |one: &Page| match one.needs {
+        Needs::Admin => {
+            session.is_some_and(|s| s.is_admin() || members::may(&Method::GET, one.href()))
+        }
         Needs::Nobody => true,
     };
     let mut found: Vec<(u8, NavLink)> = Vec::new();
-    for one in pages::ALL.iter().filter(|one| admitted(one.needs)) {
+    for one in pages::ALL.iter().filter(|one| admitted(one)) {
         if let Some(place) = one.place(menu) {
             let current = page.is_some_and(|p| p.slug == one.slug || p.within == one.slug);
             found.push((place, NavLink { href: one.href(), title: one.title, current }));

@@ -83,6 +83,20 @@ pub struct Added {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct List {}
 
+/// Who lives here: what everybody of the home may know of everybody, ordered by JID. Accounts that
+/// are being deleted are left out.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Names {}
+
+/// A person by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// Bare JID.
+    pub jid: String,
+    /// The name shown to people; empty when none was given.
+    pub display_name: String,
+}
+
 /// One account.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Show {

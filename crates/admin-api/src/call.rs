@@ -21,7 +21,7 @@ pub enum Role {
     /// The command line of root or of the daemon's own user: everything.
     Operator,
     /// The panel: what needs no sign-in (set-up, sign-in, health), and, with the token of
-    /// a signed-in administrator, what that administrator may do.
+    /// a signed-in person, what that person may do.
     Panel,
 }
 
@@ -178,6 +178,8 @@ requests! {
     AccountLock(accounts::Lock) -> accounts::Account,
     /// Set or generate a password.
     AccountPassword(accounts::SetPassword) -> accounts::Added,
+    /// Everybody's address and name.
+    AccountNames(accounts::Names) -> Vec<accounts::Named>,
     /// Bring back an account within its grace period.
     AccountRestore(accounts::Restore) -> accounts::Account,
     /// Give or take the administrator's role.
@@ -206,6 +208,8 @@ requests! {
     FingerprintHistory(fingerprints::History) -> Vec<fingerprints::Change>,
     /// List fingerprints.
     FingerprintList(fingerprints::List) -> Vec<fingerprints::Entry>,
+    /// What the signed-in person says about a fingerprint.
+    FingerprintMark(fingerprints::Marked) -> fingerprints::Entry,
     /// Remove a fingerprint.
     FingerprintRemove(fingerprints::Remove) -> fingerprints::Entry,
     /// Change label, device or state of a fingerprint.
@@ -220,6 +224,10 @@ requests! {
     PanelSessions(panel::Sessions) -> Vec<panel::Session>,
     /// End one panel session, or all others.
     PanelRevoke(panel::Revoke) -> panel::Done,
+    /// Count a person's messages, or do not.
+    ProtectionCount(protection::SetCount) -> protection::Own,
+    /// The rule about encryption for one person.
+    ProtectionOne(protection::One) -> protection::Own,
     /// Set the rule about encryption.
     ProtectionSet(protection::Set) -> protection::Rules,
     /// The rules about encryption, and the counts.

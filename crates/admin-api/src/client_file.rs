@@ -93,6 +93,7 @@ mod tests {
             added: 0,
             changed: 0,
             changed_by: String::new(),
+            ..Entry::default()
         }
     }
 

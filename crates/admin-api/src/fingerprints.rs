@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::UnixTime;
 
 /// One fingerprint of one person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Bare JID of the owner.
     pub jid: String,
@@ -31,6 +31,23 @@ pub struct Entry {
     /// Who changed it last: a bare JID, or `operator` for the command line; the concierge's own
     /// address if it saw the key itself.
     pub changed_by: String,
+    /// When its owner said in the panel that it is theirs; `None` = never, or it was revoked.
+    #[serde(default)]
+    pub confirmed: Option<UnixTime>,
+    /// Who compared it, in the state [`State::ComparedInPerson`]; `None` in entries of before.
+    #[serde(default)]
+    pub compared: Option<Compared>,
+}
+
+/// Who compared a key face to face with its owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compared {
+    /// A bare JID, or `operator` for the command line.
+    pub by: String,
+    /// When it was written down.
+    pub at: UnixTime,
+    /// The state before, for when it was a mistake.
+    pub was: State,
 }
 
 /// How much is known about a fingerprint, from least to most.
@@ -91,6 +108,31 @@ pub struct Update {
     pub state: Option<State>,
 }
 
+/// What the signed-in person says about a fingerprint, their own or somebody else's.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Marked {
+    /// Localpart or bare JID of the owner.
+    pub name: String,
+    /// The fingerprint, in any usual form.
+    pub fingerprint: String,
+    /// What they say.
+    pub mark: Mark,
+}
+
+/// What a person can say about a fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    /// The owner: it is mine, I looked at my device.
+    Mine,
+    /// The owner: lost, stolen or replaced.
+    Revoked,
+    /// Somebody else: we compared it face to face.
+    Compared,
+    /// Who said [`Mark::Compared`]: that was a mistake.
+    NotCompared,
+}
+
 /// Remove a fingerprint. The history keeps that it was there; add it again to undo.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Remove {
@@ -137,6 +179,8 @@ pub struct Change {
 pub enum Action {
     /// Added to the directory.
     Added,
+    /// Its owner said in the panel that it is theirs.
+    Confirmed,
     /// Label or device changed.
     Described,
     /// Removed from the directory.
@@ -165,6 +209,7 @@ impl Action {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Added => "added",
+            Self::Confirmed => "confirmed",
             Self::Described => "described",
             Self::Removed => "removed",
             Self::StateChanged => "state-changed",

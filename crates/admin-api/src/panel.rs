@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Secret, UnixTime, accounts};
 
-/// Sign in. Only administrators can (members come with a later release).
+/// Sign in, as everybody with an account of the home can. What a member may do is listed in the
+/// daemon, call by call.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SignIn {
     /// Localpart or bare JID.
@@ -36,7 +37,8 @@ pub struct Person {
     pub jid: String,
     /// Name shown to people; may be empty.
     pub display_name: String,
-    /// Panel role.
+    /// What this session may do: never more than the role at its sign-in, so that who is made
+    /// administrator signs in again.
     pub role: accounts::Role,
     /// The home's domain.
     pub domain: String,

@@ -71,6 +71,33 @@ pub struct Person {
     pub count: Option<Count>,
 }
 
+/// What holds for one person.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct One {
+    /// Localpart or bare JID.
+    pub name: String,
+}
+
+/// Count how much of a person's messages is encrypted, or do not; then what was counted goes.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SetCount {
+    /// Localpart or bare JID.
+    pub name: String,
+    /// Count?
+    pub count: bool,
+}
+
+/// The answer to [`One`] and [`SetCount`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Own {
+    /// Days that the counts go back.
+    pub days: u64,
+    /// Does the rule hold in rooms as well?
+    pub rooms: bool,
+    /// The person.
+    pub person: Person,
+}
+
 /// Messages to others within [`Rules::days`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 
 use super::{Menu, Needs, Page, Route};
-use crate::access::Admin;
+use crate::access::Member;
 use crate::address::Asked;
 use crate::agent;
 use crate::form::Form;
@@ -102,10 +102,10 @@ struct Query {
     done: String,
 }
 
-async fn show(admin: Admin, Asked(query): Asked<Query>) -> Result<Response, Problem> {
+async fn show(member: Member, Asked(query): Asked<Query>) -> Result<Response, Problem> {
     let now = when::now();
-    let sessions = admin.call(Sessions {}).await?;
-    let apps = admin.call(devices::List { name: admin.session.person.jid.clone() }).await?;
+    let sessions = member.call(Sessions {}).await?;
+    let apps = member.call(devices::List { name: member.session.person.jid.clone() }).await?;
     let done = match query.done.as_str() {
         "app" => "That chat app is signed out. With the password it can come back.",
         "ended" => "That device is signed out.",
@@ -113,7 +113,7 @@ async fn show(admin: Admin, Asked(query): Asked<Query>) -> Result<Response, Prob
         _ => "",
     };
     render(&View {
-        frame: admin.frame(&PAGE),
+        frame: member.frame(&PAGE),
         apps: apps.iter().map(|app| App::new(app, now)).collect(),
         others: sessions.iter().filter(|s| !s.current).count(),
         sessions: sessions.iter().map(|s| Row::new(s, now)).collect(),
@@ -126,8 +126,8 @@ struct EndForm {
     id: String,
 }
 
-async fn end(admin: Admin, Form(form): Form<EndForm>) -> Result<Response, Problem> {
-    match admin.call(Revoke::One(form.id)).await {
+async fn end(member: Member, Form(form): Form<EndForm>) -> Result<Response, Problem> {
+    match member.call(Revoke::One(form.id)).await {
         Ok(_) => {}
         // It has ended by itself, which is what was wanted.
         Err(Problem::Daemon(p)) if p.kind == admin_api::ProblemKind::NotFound => {}
@@ -136,9 +136,9 @@ async fn end(admin: Admin, Form(form): Form<EndForm>) -> Result<Response, Proble
     Ok(see_other("/devices?done=ended"))
 }
 
-async fn end_app(admin: Admin, Form(form): Form<EndForm>) -> Result<Response, Problem> {
-    let name = admin.session.person.jid.clone();
-    match admin.call(devices::Revoke { name, id: form.id }).await {
+async fn end_app(member: Member, Form(form): Form<EndForm>) -> Result<Response, Problem> {
+    let name = member.session.person.jid.clone();
+    match member.call(devices::Revoke { name, id: form.id }).await {
         Ok(_) => {}
         // It is gone already, which is what was wanted.
         Err(Problem::Daemon(p)) if p.kind == admin_api::ProblemKind::NotFound => {}
@@ -151,7 +151,7 @@ async fn end_app(admin: Admin, Form(form): Form<EndForm>) -> Result<Response, Pr
 #[derive(Deserialize)]
 struct Button {}
 
-async fn end_others(admin: Admin, Form(Button {}): Form<Button>) -> Result<Response, Problem> {
-    admin.call(Revoke::Others).await?;
+async fn end_others(member: Member, Form(Button {}): Form<Button>) -> Result<Response, Problem> {
+    member.call(Revoke::Others).await?;
     Ok(see_other("/devices?done=others"))
 }

@@ -1,9 +1,12 @@
 //! Fingerprints: the family's directory of OTR fingerprints.
 //!
 //! Everybody's at `/fingerprints`, one person's with forms and history at
-//! `/fingerprints/{name}`. A private key never gets here: [`crate::form::Form`] refuses it.
+//! `/fingerprints/{name}`. Administrators change them, members say which are theirs and which they
+//! compared. A private key never gets here: [`crate::form::Form`] refuses it.
 
-use admin_api::fingerprints::{Action, Add, Change, Entry, History, List, Remove, State, Update};
+use admin_api::fingerprints::{
+    Action, Add, Change, Compared, Entry, History, List, Mark, Marked, Remove, State, Update, check,
+};
 use admin_api::{accounts, concierge};
 use askama::Template;
 use axum::http::StatusCode;
@@ -14,7 +17,7 @@ use serde::Deserialize;
 
 use super::people::shown_name;
 use super::{Menu, Needs, Page, Route};
-use crate::access::Admin;
+use crate::access::{Admin, Member};
 use crate::address::{Asked, Segments};
 use crate::form::Form;
 use crate::link;
@@ -35,6 +38,7 @@ pub static PAGE: Page = Page {
         Route { path: "/fingerprints/{name}", methods: || get(show) },
         Route { path: "/fingerprints/{name}/add", methods: || post(add) },
         Route { path: "/fingerprints/{name}/update", methods: || post(update) },
+        Route { path: "/fingerprints/{name}/mark", methods: || post(mark) },
         Route { path: "/fingerprints/{name}/phrase", methods: || post(phrase) },
         Route { path: "/fingerprints/{name}/remove", methods: || post(remove) },
     ],
@@ -51,6 +55,8 @@ const HISTORY_SHOWN: usize = 10;
 #[template(path = "fingerprints.html")]
 struct AllView {
     frame: Frame,
+    /// Does whoever looks change them?
+    admin: bool,
     people: Vec<Owner>,
 }
 
@@ -62,21 +68,27 @@ struct Owner {
     entries: Vec<Row>,
 }
 
-async fn everybody(admin: Admin) -> Result<Response, Problem> {
+async fn everybody(member: Member) -> Result<Response, Problem> {
     let now = when::now();
-    let entries = admin.call(List { name: None }).await?;
-    let accounts = admin.call(accounts::List {}).await?;
-    let owner = |account: &accounts::Account| Owner {
-        name: shown_name(account).to_owned(),
-        jid: account.jid.clone(),
-        href: link::fingerprints(&account.jid),
-        entries: entries
-            .iter()
-            .filter(|e| e.jid == account.jid)
-            .map(|e| Row::new(e, now))
-            .collect(),
+    let entries = member.call(List { name: None }).await?;
+    let mut people = member.call(accounts::Names {}).await?;
+    // One's own come first.
+    people.sort_by_key(|named| !member.is(&named.jid));
+    let owner = |named: &accounts::Named| Owner {
+        name: name_of(named).to_owned(),
+        jid: named.jid.clone(),
+        href: link::fingerprints(&named.jid),
+        entries: entries.iter().filter(|e| e.jid == named.jid).map(|e| Row::new(e, now)).collect(),
     };
-    render(&AllView { frame: admin.frame(&PAGE), people: accounts.iter().map(owner).collect() })
+    render(&AllView {
+        frame: member.frame(&PAGE),
+        admin: member.session.is_admin(),
+        people: people.iter().map(owner).collect(),
+    })
+}
+
+fn name_of(named: &accounts::Named) -> &str {
+    if named.display_name.is_empty() { link::local(&named.jid) } else { &named.display_name }
 }
 
 #[derive(Template)]
@@ -94,6 +106,14 @@ struct View {
     history: Vec<Line>,
     /// The newest seal of the history.
     seal: Option<String>,
+    /// The line of the history that is not as it was written.
+    broken: Option<u64>,
+    /// Does whoever looks change everything?
+    admin: bool,
+    /// Are they the keys of whoever looks?
+    own: bool,
+    /// Address of whoever looks.
+    me: String,
     /// The form to add one.
     fingerprint: Field,
     label: Field,
@@ -119,6 +139,8 @@ struct Row {
     changed: When,
     seen: Option<When>,
     by: String,
+    confirmed: Option<When>,
+    compared: Option<Compared>,
     qr: String,
 }
 
@@ -134,6 +156,8 @@ impl Row {
             changed: When::new(entry.changed, now),
             seen: entry.last_seen.map(|at| When::new(at, now)),
             by: by(&entry.changed_by),
+            confirmed: entry.confirmed.map(|at| When::new(at, now)),
+            compared: entry.compared.clone(),
             // Whoever scans a code takes the key for good.
             qr: match entry.state {
                 State::Revoked => String::new(),
@@ -195,6 +219,7 @@ fn by(jid: &str) -> String {
 fn what(change: &Change) -> &'static str {
     match (change.action, change.state) {
         (Action::Added, _) => "added",
+        (Action::Confirmed, _) => "said that it is theirs:",
         (Action::Described, _) => "described anew",
         (Action::Removed, _) => "removed",
         (Action::StateChanged, State::ComparedInPerson) => "marked as compared in person",
@@ -206,11 +231,11 @@ fn what(change: &Change) -> &'static str {
 }
 
 impl View {
-    async fn load(admin: &Admin, name: &str) -> Result<Self, Problem> {
+    async fn load(member: &Member, name: &str) -> Result<Self, Problem> {
         let now = when::now();
-        let account = admin.call(accounts::Show { name: name.to_owned() }).await?;
-        let entries = admin.call(List { name: Some(name.to_owned()) }).await?;
-        let history = admin.call(History { name: name.to_owned(), before: None }).await?;
+        let (jid, shown) = known(member, name).await?;
+        let entries = member.call(List { name: Some(name.to_owned()) }).await?;
+        let history = member.call(History { name: name.to_owned(), before: None }).await?;
         let mut seen = Vec::new();
         let line = |change: &Change| {
             let present = entries.iter().any(|e| e.fingerprint == change.fingerprint);
@@ -226,14 +251,17 @@ impl View {
                 restorable: newest && !present && change.action == Action::Removed,
             }
         };
-        let name = shown_name(&account).to_owned();
         Ok(Self {
-            frame: admin.frame(&PAGE).titled(&format!("Fingerprints of {name}")),
-            href: link::fingerprints(&account.jid),
-            keyring_href: link::keyring(&account.jid),
-            link: Link::new(&account.jid, &entries),
-            person_href: link::person(&account.jid),
-            jid: account.jid,
+            frame: member.frame(&PAGE).titled(&format!("Fingerprints of {shown}")),
+            href: link::fingerprints(&jid),
+            keyring_href: link::keyring(&jid),
+            link: Link::new(&jid, &entries),
+            person_href: link::person(&jid),
+            broken: check(&jid, &history).err().map(|broken| broken.number),
+            admin: member.session.is_admin(),
+            own: member.is(&jid),
+            me: member.session.person.jid.clone(),
+            jid,
             seal: history.first().map(|c| c.seal.clone()),
             history: history.iter().map(line).collect(),
             entries: entries.iter().map(|e| Row::new(e, now)).collect(),
@@ -245,7 +273,7 @@ impl View {
             removed: None,
             phrase: None,
             failed: None,
-            name,
+            name: shown,
         })
     }
 
@@ -264,17 +292,57 @@ struct Query {
 fn done(word: &str) -> &'static str {
     match word {
         "added" => "The fingerprint is in the directory.",
+        "marked" => "It is written down, with your name.",
         "changed" => "The change is saved.",
         _ => "",
     }
 }
 
 async fn show(
-    admin: Admin,
+    member: Member,
     Segments(name): Segments<String>,
     Asked(query): Asked<Query>,
 ) -> Result<Response, Problem> {
-    render(&View { done: done(&query.done), ..View::load(&admin, &name).await? })
+    render(&View { done: done(&query.done), ..View::load(&member, &name).await? })
+}
+
+/// Address and shown name of the account called `name`. An administrator sees those that are being
+/// deleted as well.
+async fn known(member: &Member, name: &str) -> Result<(String, String), Problem> {
+    if member.session.is_admin() {
+        let account = member.call(accounts::Show { name: name.to_owned() }).await?;
+        let shown = shown_name(&account).to_owned();
+        return Ok((account.jid, shown));
+    }
+    let people = member.call(accounts::Names {}).await?;
+    let of = |named: &&accounts::Named| link::local(&named.jid) == name || named.jid == name;
+    let named = people.iter().find(of).ok_or(Problem::NoSuchPage)?;
+    Ok((named.jid.clone(), name_of(named).to_owned()))
+}
+
+#[derive(Deserialize)]
+struct MarkForm {
+    fingerprint: String,
+    mark: Mark,
+}
+
+/// What the person who looks says about a key.
+async fn mark(
+    member: Member,
+    Segments(name): Segments<String>,
+    Form(form): Form<MarkForm>,
+) -> Result<Response, Problem> {
+    let call = Marked { name: name.clone(), fingerprint: form.fingerprint, mark: form.mark };
+    match member.call(call).await {
+        Ok(entry) => {
+            let path = link::fingerprints(&entry.jid);
+            Ok(see_other(&format!("{path}?done=marked#fp-{}", entry.fingerprint)))
+        }
+        Err(problem) => {
+            let failed = Some(problem.at_form()?);
+            View { failed, ..View::load(&member, &name).await? }.again()
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -370,17 +438,17 @@ struct Button {}
 
 /// Makes a phrase and shows it, once.
 async fn phrase(
-    admin: Admin,
+    member: Member,
     Segments(name): Segments<String>,
     Form(Button {}): Form<Button>,
 ) -> Result<Response, Problem> {
-    let made = admin.call(concierge::Phrase { name: name.clone() }).await?;
+    let made = member.call(concierge::Phrase { name: name.clone() }).await?;
     let phrase = Some(Phrase {
         words: made.phrase.expose().to_owned(),
         concierge: made.concierge,
         groups: made.fingerprint.as_deref().map(groups).unwrap_or_default(),
     });
-    render(&View { phrase, ..View::load(&admin, &name).await? })
+    render(&View { phrase, ..View::load(&member, &name).await? })
 }
 
 #[derive(Deserialize)]

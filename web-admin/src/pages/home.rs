@@ -1,11 +1,13 @@
 //! Home: leads everybody to the right place.
 //!
-//! An administrator sees how the home is doing; a visitor is led to sign in, or to set-up.
+//! An administrator sees how the home is doing, a member their own keys and devices; a visitor is
+//! led to sign in, or to set-up.
 
 use std::sync::Arc;
 
 use admin_api::accounts::{self, State as AccountState};
-use admin_api::setup;
+use admin_api::fingerprints::{List, State as KeyState};
+use admin_api::{devices, setup};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -13,7 +15,8 @@ use axum::routing::get;
 
 use super::{Needs, Page, Route, health};
 use crate::App;
-use crate::access::Admin;
+use crate::access::Member;
+use crate::link;
 use crate::problem::Problem;
 use crate::report::Gathered;
 use crate::view::{Frame, render};
@@ -49,12 +52,52 @@ struct VisitorView {
     domain: Option<String>,
 }
 
-async fn show(State(app): State<App>, admin: Result<Admin, Problem>) -> Result<Response, Problem> {
-    let admin = match admin {
-        Ok(admin) => admin,
-        Err(Problem::SignIn { .. }) => return welcome(&app).await,
-        Err(problem) => return Err(problem),
-    };
+#[derive(Template)]
+#[template(path = "home_member.html")]
+struct MemberView {
+    frame: Frame,
+    name: String,
+    domain: String,
+    keys: usize,
+    /// Keys of which the person has not said whether they are theirs.
+    unconfirmed: usize,
+    keys_href: String,
+    /// The others.
+    people: usize,
+    devices: usize,
+}
+
+async fn show(
+    State(app): State<App>,
+    member: Result<Member, Problem>,
+) -> Result<Response, Problem> {
+    match member {
+        Ok(member) if member.session.is_admin() => for_admin(&app, &member).await,
+        Ok(member) => for_member(&member).await,
+        Err(Problem::SignIn { .. }) => welcome(&app).await,
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn for_member(member: &Member) -> Result<Response, Problem> {
+    let person = &member.session.person;
+    let keys = member.call(List { name: Some(person.jid.clone()) }).await?;
+    let people = member.call(accounts::Names {}).await?;
+    let devices = member.call(devices::List { name: person.jid.clone() }).await?;
+    let good = keys.iter().filter(|k| k.state != KeyState::Revoked);
+    render(&MemberView {
+        frame: member.frame(&PAGE),
+        name: member.session.name().to_owned(),
+        domain: person.domain.clone(),
+        unconfirmed: good.clone().filter(|k| k.confirmed.is_none()).count(),
+        keys: good.count(),
+        keys_href: link::fingerprints(&person.jid),
+        people: people.iter().filter(|p| p.jid != person.jid).count(),
+        devices: devices.len(),
+    })
+}
+
+async fn for_admin(app: &App, admin: &Member) -> Result<Response, Problem> {
     let accounts = admin.call(accounts::List {}).await?;
     let there = |a: &&accounts::Account| !matches!(a.state, AccountState::Deleted { .. });
     let health = app.health.look(&app.daemon).await;

@@ -4,10 +4,11 @@
 //! its paths. To add one: `pages/x.rs`, `templates/x.html`, one line in [`ALL`].
 //!
 //! Invariants: [`mount`] puts every path of a page that needs an administrator behind
-//! [`access::guard`]; every file of this directory is in the list (a test proves both).
+//! [`access::guard`], which lets members through to what [`crate::members`] lists; every file of this directory is in the list (a test proves both).
 
 pub mod clients;
 pub mod devices;
+pub mod encryption;
 pub mod fingerprints;
 pub mod health;
 pub mod history;
@@ -46,6 +47,7 @@ pub static ALL: &[&Page] = &[
     &clients::PAGE,
     &history::PAGE,
     &health::PAGE,
+    &encryption::PAGE,
     &devices::PAGE,
     &setup::PAGE,
     &sign_in::PAGE,
@@ -85,7 +87,7 @@ pub enum Menu {
 /// Whom a page is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
-    /// A signed-in administrator.
+    /// A signed-in administrator; a member where [`crate::members`] says so.
     Admin,
     /// Nobody in particular: everybody on the home's network.
     Nobody,
@@ -142,7 +144,10 @@ pub fn mount(app: &App) -> Router<App> {
             // Part of the page, so that what it can do is not told to strangers either.
             let methods = (route.methods)().fallback(async || Problem::Method);
             let methods = match page.needs {
-                Needs::Admin => methods.layer(from_fn_with_state(App::clone(app), access::guard)),
+                Needs::Admin => {
+                    let state = (App::clone(app), route.path);
+                    methods.layer(from_fn_with_state(state, access::guard))
+                }
                 Needs::Nobody => methods,
             };
             router = router.route(route.path, methods);

@@ -229,7 +229,7 @@ impl Browser {
     }
 
     pub(crate) async fn sign_in(&mut self, name: &str) -> Answer {
-        let fields = [("name", name), ("password", crate::fake::PASSWORD), ("next", "/people")];
+        let fields = [("name", name), ("password", crate::fake::PASSWORD), ("next", "/encryption")];
         let answer = self.post_bare("/sign-in", &fields).await;
         assert_eq!(answer.status, 303, "{}", answer.text());
         let page = self.follow(&answer).await;

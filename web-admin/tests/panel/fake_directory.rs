@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use admin_api::fingerprints::{self, Action, Change, Entry, State};
+use admin_api::fingerprints::{self, Action, Change, Compared, Entry, Mark, State};
 use admin_api::protection::{self, Choice, Count};
 use admin_api::{Problem, ProblemKind, Request, concierge, daemon, tls};
 use base64::Engine;
@@ -31,6 +31,7 @@ impl Home {
             added: self.now - 86_400,
             changed: self.now - 86_400,
             changed_by: by.to_owned(),
+            ..Entry::default()
         };
         self.prints.push(entry.clone());
         self.change(&entry, Action::Added, by);
@@ -80,6 +81,31 @@ impl Home {
                 let wanted = |e: &&Entry| jid.as_ref().is_none_or(|jid| e.jid == *jid);
                 json(self.prints.iter().filter(wanted).collect::<Vec<_>>())
             }
+            Request::FingerprintMark(call) => {
+                let at = self.print(&call.fingerprint)?;
+                let own = self.prints[at].jid == caller;
+                if own != matches!(call.mark, Mark::Mine | Mark::Revoked) {
+                    let words = "only the owner of this key can say that";
+                    return Err(Problem::new(ProblemKind::Forbidden, words));
+                }
+                let now = self.now;
+                let entry = &mut self.prints[at];
+                match call.mark {
+                    Mark::Mine => entry.confirmed = Some(now),
+                    Mark::Revoked => entry.state = State::Revoked,
+                    Mark::Compared => {
+                        let (by, was) = (caller.to_owned(), entry.state);
+                        entry.compared = Some(Compared { by, at: now, was });
+                        entry.state = State::ComparedInPerson;
+                    }
+                    Mark::NotCompared => {
+                        entry.state = entry.compared.take().expect("compared").was;
+                    }
+                }
+                let entry = entry.clone();
+                self.change(&entry, Action::StateChanged, caller);
+                json(entry)
+            }
             Request::FingerprintRemove(call) => {
                 let at = self.print(&call.fingerprint)?;
                 let entry = self.prints.remove(at);
@@ -96,6 +122,16 @@ impl Home {
                 self.change(&entry, Action::StateChanged, caller);
                 json(entry)
             }
+            Request::ProtectionCount(call) => {
+                let count = Some(call.count);
+                self.protect(protection::Set {
+                    name: Some(call.name.clone()),
+                    count,
+                    ..Default::default()
+                });
+                json(self.own_rule(&call.name))
+            }
+            Request::ProtectionOne(call) => json(self.own_rule(&call.name)),
             Request::ProtectionShow(_) => json(&self.rules),
             Request::ProtectionSet(call) => {
                 self.protect(call);
@@ -103,6 +139,12 @@ impl Home {
             }
             other => panic!("the panel must not ask this: {other:?}"),
         }
+    }
+
+    fn own_rule(&self, name: &str) -> protection::Own {
+        let jid = self.jid(name);
+        let person = self.rules.people.iter().find(|p| p.jid == jid).expect("a person").clone();
+        protection::Own { days: self.rules.days, rooms: self.rules.rooms, person }
     }
 
     fn protect(&mut self, call: protection::Set) {

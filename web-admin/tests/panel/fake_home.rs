@@ -222,7 +222,7 @@ impl Home {
                 self.panel.retain(|(_, session)| keep(session));
                 json(panel::Done {})
             }
-            _ if self.person(caller).role != Role::Admin => {
+            _ if self.person(caller).role != Role::Admin && !self.is_own(&request, caller) => {
                 Err(Problem::new(ProblemKind::Forbidden, "Only an administrator can do this."))
             }
             Request::ArchiveShow(_) => json(self.kept()),
@@ -273,6 +273,22 @@ impl Home {
                 Ok(value) => Ok(value),
                 Err(other) => self.prints_call(other, caller),
             },
+        }
+    }
+
+    /// As in the daemon: what the family may know, and what is the caller's own.
+    fn is_own(&self, request: &Request, caller: &str) -> bool {
+        match request {
+            Request::AccountNames(_)
+            | Request::FingerprintHistory(_)
+            | Request::FingerprintList(_)
+            | Request::FingerprintMark(_) => true,
+            Request::ConciergePhrase(call) => self.jid(&call.name) == caller,
+            Request::DeviceList(call) => self.jid(&call.name) == caller,
+            Request::DeviceRevoke(call) => self.jid(&call.name) == caller,
+            Request::ProtectionCount(call) => self.jid(&call.name) == caller,
+            Request::ProtectionOne(call) => self.jid(&call.name) == caller,
+            _ => false,
         }
     }
 
@@ -390,6 +406,13 @@ impl Home {
                 let account = self.account(&call.name)?;
                 account.state = if call.locked { State::Locked } else { State::Active };
                 json(account)?
+            }
+            Request::AccountNames(_) => {
+                let named = |a: &Account| accounts::Named {
+                    jid: a.jid.clone(),
+                    display_name: a.display_name.clone(),
+                };
+                json(self.accounts.iter().map(named).collect::<Vec<_>>())?
             }
             Request::AccountPassword(call) => {
                 let account = self.account(&call.name)?.clone();

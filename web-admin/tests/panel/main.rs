@@ -11,6 +11,7 @@ mod forms;
 mod health;
 mod history;
 mod keyring;
+mod members;
 mod pages;
 mod people;
 mod process;

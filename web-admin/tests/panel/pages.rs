@@ -1,5 +1,6 @@
 //! Every page: it renders, it is guarded, it is safe to show.
 
+use snug_admin::members::{self, Verb};
 use snug_admin::pages::{ALL, Needs};
 
 use crate::Stage;
@@ -118,23 +119,37 @@ async fn every_page_renders_for_a_visitor_or_leads_to_the_sign_in() {
 }
 
 #[tokio::test]
-async fn somebody_who_is_no_administrator_gets_nowhere_but_out() {
+async fn a_member_gets_to_what_is_listed_for_members_and_nowhere_else() {
     let stage = Stage::family();
     let mut browser = stage.browser();
-    let fields = [("name", "bob"), ("password", crate::fake::PASSWORD)];
-    assert_eq!(browser.post_bare("/sign-in", &fields).await.status, 303);
-    for page in ALL.iter().filter(|p| p.needs == Needs::Admin) {
-        for route in page.routes {
-            for answer in [
-                browser.get(&path(route.path)).await,
-                browser.post(&path(route.path), &[("role", "admin")]).await,
-            ] {
-                assert_eq!(answer.status, 403, "{}", route.path);
+    browser.sign_in("bob").await;
+    let (mut refused, mut let_in) = (0, 0);
+    for route in ALL.iter().filter(|p| p.needs == Needs::Admin).flat_map(|p| p.routes) {
+        for verb in [Verb::Look, Verb::Send] {
+            let path = path(route.path);
+            let answer = match verb {
+                Verb::Look => browser.get(&path).await,
+                Verb::Send => browser.post(&path, &[("role", "admin")]).await,
+            };
+            check_headers(&path, &answer);
+            if members::ALLOWED.contains(&(verb, route.path)) {
+                assert_ne!(answer.status, 403, "{verb:?} {path}: {}", answer.text());
+                let_in += 1;
+            } else {
+                assert_eq!(answer.status, 403, "{verb:?} {path}");
                 assert!(answer.text().contains("Only administrators"), "{}", answer.text());
+                refused += 1;
+            }
+            if verb == Verb::Look && answer.status == 200 {
+                check_page(&path, &answer);
             }
         }
     }
-    assert_eq!(stage.daemon.home(|home| home.count("account-role")), 0);
+    assert_eq!(let_in, members::ALLOWED.len());
+    assert!(refused >= 35, "{refused}");
+    for call in ["account-role", "account-list", "account-show", "session-list"] {
+        assert_eq!(stage.daemon.home(|home| home.count(call)), 0, "{call}");
+    }
     browser.get("/sign-out").await;
     assert_eq!(browser.post("/sign-out", &[]).await.status, 303);
     assert_eq!(browser.cookie, None);

@@ -25,7 +25,7 @@ Examples:
   snug account add ann --display-name 'Ann Example'
   snug account add tim --generate       snugd makes a password, shown once
   pass show tim | snug account add tim --password-stdin
-  snug account add kim --admin          may sign in to the panel")]
+  snug account add kim --admin          manages the home in the panel")]
     Add(Add),
     /// Delete an account
     ///
@@ -64,7 +64,8 @@ Examples:
     Restore(Name),
     /// Make somebody an administrator, or no longer
     ///
-    /// Administrators may sign in to the panel and manage everything there. The last one stays.
+    /// Administrators manage everything in the panel; members see their own. The last administrator
+    /// stays.
     #[command(after_long_help = "\
 Examples:
   snug account role kim admin

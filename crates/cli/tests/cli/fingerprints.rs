@@ -19,6 +19,7 @@ fn entry() -> Entry {
         added: 1_795_449_842,
         changed: 1_795_449_842,
         changed_by: "operator".to_owned(),
+        ..Entry::default()
     }
 }
 

@@ -41,26 +41,31 @@ impl Caller {
 
     /// May this caller see more than a stranger in front of the sign-in page?
     pub(super) fn is_trusted(&self) -> bool {
-        let admin = |p: &Person| p.record.role == accounts::Role::Admin;
+        let admin = |p: &Person| p.role == accounts::Role::Admin;
         self.role == Role::Operator || self.person.as_ref().is_some_and(admin)
     }
 }
 
 /// What a call needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
+pub(super) enum Need<'a> {
     /// Nothing beyond the socket.
     Nobody,
     /// The command line, or the token of an administrator.
     Admin,
+    /// The command line, or the token of anybody of the home: an answer that the whole family may
+    /// have.
+    Family,
+    /// As [`Need::Admin`], or the token of the person of this name.
+    Owner(&'a str),
     /// A valid token, whoever's.
     Person,
     /// The command line.
     Operator,
 }
 
-/// What `request` needs.
-pub(super) fn need(request: &Request) -> Need {
+/// What `request` needs. Members may what is listed for them here, and nothing else.
+pub(super) fn need(request: &Request) -> Need<'_> {
     match request {
         // Before set-up and sign-in, and for the health page.
         Request::DaemonFacts(_)
@@ -82,12 +87,7 @@ pub(super) fn need(request: &Request) -> Need {
         | Request::ArchiveDelete(_)
         | Request::ArchiveSet(_)
         | Request::ArchiveShow(_)
-        | Request::DeviceList(_)
-        | Request::DeviceRevoke(_)
-        | Request::ConciergePhrase(_)
         | Request::FingerprintAdd(_)
-        | Request::FingerprintHistory(_)
-        | Request::FingerprintList(_)
         | Request::FingerprintRemove(_)
         | Request::FingerprintUpdate(_)
         | Request::ProtectionSet(_)
@@ -98,7 +98,16 @@ pub(super) fn need(request: &Request) -> Need {
         | Request::SessionKick(_)
         | Request::SessionList(_)
         | Request::TlsReload(_) => Need::Admin,
-        Request::PanelRevoke(_)
+        Request::AccountNames(_) | Request::FingerprintHistory(_) | Request::FingerprintList(_) => {
+            Need::Family
+        }
+        Request::ConciergePhrase(call) => Need::Owner(&call.name),
+        Request::DeviceList(call) => Need::Owner(&call.name),
+        Request::DeviceRevoke(call) => Need::Owner(&call.name),
+        Request::ProtectionCount(call) => Need::Owner(&call.name),
+        Request::ProtectionOne(call) => Need::Owner(&call.name),
+        Request::FingerprintMark(_)
+        | Request::PanelRevoke(_)
         | Request::PanelSessions(_)
         | Request::PanelSignOut(_)
         | Request::PanelWho(_) => Need::Person,
@@ -135,7 +144,13 @@ pub(super) fn admit(
             caller.person()?;
             caller.is_trusted()
         }
-        Need::Admin | Need::Operator => role == Role::Operator,
+        Need::Family if role == Role::Panel => caller.person().map(|_| true)?,
+        Need::Owner(name) if role == Role::Panel => {
+            let own = daemon.accounts.address(name).ok();
+            let is_own = own.as_ref() == Some(&caller.person()?.jid);
+            is_own || caller.is_trusted()
+        }
+        Need::Admin | Need::Family | Need::Owner(_) | Need::Operator => role == Role::Operator,
     };
     if allowed { Ok(caller) } else { Err(forbidden(need)) }
 }
@@ -144,10 +159,13 @@ fn signed_out() -> Problem {
     Problem::new(ProblemKind::SignIn, "The session has ended; sign in again.")
 }
 
-fn forbidden(need: Need) -> Problem {
+fn forbidden(need: Need<'_>) -> Problem {
     let why = match need {
         Need::Operator => "Only the command line on the server itself can do this.",
-        Need::Nobody | Need::Admin | Need::Person => "Only an administrator can do this.",
+        Need::Owner(_) => "Only the person, or an administrator, can do this.",
+        Need::Nobody | Need::Admin | Need::Family | Need::Person => {
+            "Only an administrator can do this."
+        }
     };
     Problem::new(ProblemKind::Forbidden, why)
 }

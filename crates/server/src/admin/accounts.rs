@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use admin_api::accounts::{
-    Account, Add, Added, Delete, Lock, Restore, Role, SetPassword, SetRole, Show, State,
+    Account, Add, Added, Delete, Lock, Named, Restore, Role, SetPassword, SetRole, Show, State,
 };
 use admin_api::{Problem, ProblemKind, Secret};
 use xmpp::jid::BareJid;
@@ -91,6 +91,21 @@ pub(super) fn list(daemon: &Daemon) -> Result<Vec<Account>, Problem> {
     });
     walked.map_err(store_problem)?;
     failed.map_or(Ok(all), Err)
+}
+
+/// Everybody's address and name.
+pub(super) fn names(daemon: &Daemon) -> Result<Vec<Named>, Problem> {
+    let Some(domain) = daemon.domain() else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    let walked = daemon.accounts.for_each(|local, record| {
+        let gone = matches!(record.state, accounts::State::Deleted { .. });
+        if let (false, Ok(jid)) = (gone, BareJid::from_parts(local, &domain)) {
+            let display_name = record.display_name.clone();
+            all.push(Named { jid: jid.to_string(), display_name });
+        }
+    });
+    walked.map_err(store_problem)?;
+    Ok(all)
 }
 
 /// One account.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing that looks like a private key is stored or repeated.
 
-use admin_api::fingerprints::{Add, Change, Entry, History, List, Remove, State, Update};
+use admin_api::fingerprints::{Add, Change, Entry, History, List, Marked, Remove, State, Update};
 use admin_api::{Problem, ProblemKind};
 use otr::{Fingerprint, FingerprintError, private_key};
 use xmpp::jid::BareJid;
@@ -11,6 +11,7 @@ use super::store_problem;
 use crate::accounts;
 use crate::accounts::change::ChangeError;
 use crate::daemon::{Daemon, Now};
+use crate::directory::mark::marked;
 use crate::directory::{self, Made, Place, Refused};
 use crate::limits::FINGERPRINTS_PER_ACCOUNT_MAX;
 
@@ -38,6 +39,7 @@ pub(super) async fn add(daemon: &Daemon, by: &str, call: &Add) -> Result<Entry, 
         added: now,
         changed: now,
         changed_by: by.to_owned(),
+        ..Entry::default()
     };
     change(daemon, &place, by, |before| match before {
         Some(_) => Err(Problem::new(
@@ -69,6 +71,24 @@ pub(super) async fn update(daemon: &Daemon, by: &str, call: &Update) -> Result<E
         }
         entry.changed = Now::read().unix;
         by.clone_into(&mut entry.changed_by);
+        Ok(Made::Kept(entry))
+    })
+    .await
+}
+
+/// Writes down what `who` says about a fingerprint.
+pub(super) async fn mark(daemon: &Daemon, who: &BareJid, call: &Marked) -> Result<Entry, Problem> {
+    let place = place(daemon, &call.name, &call.fingerprint)?;
+    let _turn = daemon.accounts.turn().await;
+    change(daemon, &place, who.as_str(), |before| {
+        let (before, now) = (before.ok_or_else(not_there)?, Now::read().unix);
+        let mut entry = marked(before.clone(), who.as_str(), call.mark, now)
+            .map_err(|e| Problem::new(ProblemKind::Forbidden, e.to_string()))?;
+        if entry == before {
+            return Ok(Made::Nothing);
+        }
+        entry.changed = now;
+        who.as_str().clone_into(&mut entry.changed_by);
         Ok(Made::Kept(entry))
     })
     .await

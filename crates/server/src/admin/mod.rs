@@ -234,6 +234,7 @@ async fn dispatch(
         Request::AccountDelete(c) => reply_to(&c, accounts::delete(daemon, &c).await),
         Request::AccountList(c) => reply_to(&c, accounts::list(daemon)),
         Request::AccountLock(c) => reply_to(&c, accounts::lock(daemon, &c).await),
+        Request::AccountNames(c) => reply_to(&c, accounts::names(daemon)),
         Request::AccountPassword(c) => reply_to(&c, accounts::password(daemon, &c).await),
         Request::AccountRestore(c) => reply_to(&c, accounts::restore(daemon, &c).await),
         Request::AccountRole(c) => reply_to(&c, accounts::role(daemon, &c).await),
@@ -251,6 +252,9 @@ async fn dispatch(
         }
         Request::FingerprintHistory(c) => reply_to(&c, fingerprints::history(daemon, &c)),
         Request::FingerprintList(c) => reply_to(&c, fingerprints::list(daemon, &c)),
+        Request::FingerprintMark(c) => {
+            reply_to(&c, fingerprints::mark(daemon, &caller.person()?.jid, &c).await)
+        }
         Request::FingerprintRemove(c) => {
             reply_to(&c, fingerprints::remove(daemon, caller.name(), &c).await)
         }
@@ -262,6 +266,8 @@ async fn dispatch(
         Request::PanelSignIn(c) => reply_to(&c, panel::sign_in(daemon, &c).await),
         Request::PanelSignOut(c) => reply_to(&c, panel::sign_out(daemon, caller).await),
         Request::PanelWho(c) => reply_to(&c, panel::who(daemon, caller)),
+        Request::ProtectionCount(c) => reply_to(&c, protection::count(daemon, &c).await),
+        Request::ProtectionOne(c) => reply_to(&c, protection::one(daemon, &c)),
         Request::ProtectionSet(c) => reply_to(&c, protection::set(daemon, &c).await),
         Request::ProtectionShow(c) => reply_to(&c, protection::show(daemon, &c)),
         Request::PushChoose(c) => reply_to(&c, push::choose(daemon, &c).await),

@@ -2,8 +2,8 @@
 //!
 //! The panel holds no secret: a session is a random token in the browser, and its hash here.
 //! Invariants: a token is never stored; a session ends with its time, after a week without use,
-//! and at once when its person is locked, deleted, made member or given a new password; only
-//! active administrators sign in; a wrong name costs as long as a wrong password.
+//! and at once when its person is locked, deleted, made member or given a new password; it never
+//! may more than its person might at the sign-in; a wrong name costs as long as a wrong password.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use xmpp::jid::BareJid;
 
 use super::access::Caller;
 use super::store_problem;
-use crate::accounts::{NameError, Record};
+use crate::accounts::{NameError, Record, Role};
 use crate::auth::Unchecked;
 use crate::daemon::{Daemon, Now};
 use crate::limits::{
@@ -46,6 +46,9 @@ const ID_DIGITS: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Session {
     local: String,
+    /// The most that it may do. Those of before were all administrators'.
+    #[serde(default = "admin")]
+    role: Role,
     since: u64,
     last_used: u64,
     address: String,
@@ -53,6 +56,10 @@ struct Session {
 }
 
 impl JsonValue for Session {}
+
+const fn admin() -> Role {
+    Role::Admin
+}
 
 impl Session {
     fn is_over(&self, now: u64) -> bool {
@@ -67,6 +74,8 @@ impl Session {
 pub(super) struct Person {
     pub(super) jid: BareJid,
     pub(super) record: Arc<Record>,
+    /// What the session may do.
+    pub(super) role: Role,
     /// Hash of the token.
     key: String,
 }
@@ -89,7 +98,11 @@ pub(super) fn person(daemon: &Daemon, token: &Secret, now: Now) -> Result<Option
         // Nobody waits: if it is lost, the session looks a little older than it is.
         daemon.durability.commit(batch);
     }
-    Ok(Some(Person { jid, record, key }))
+    let role = match (session.role, record.role) {
+        (Role::Admin, Role::Admin) => Role::Admin,
+        (Role::Member, _) | (_, Role::Member) => Role::Member,
+    };
+    Ok(Some(Person { jid, record, role, key }))
 }
 
 /// Signs in.
@@ -109,7 +122,7 @@ pub(super) async fn sign_in(daemon: &Daemon, call: &SignIn) -> Result<SignedIn, 
     };
     tokio::time::sleep(daemon.auth.delay(address, &user, Now::read())).await;
     let record = daemon.accounts.lookup(&user).map_err(store_problem)?;
-    let record = record.filter(|r| r.is_active_admin());
+    let record = record.filter(|r| r.is_active());
     let password = call.password.expose();
     let check = daemon.auth.check_panel(&user, record.as_deref(), password).await?;
     let Some(record) = record.filter(|_| check.right) else {
@@ -118,15 +131,19 @@ pub(super) async fn sign_in(daemon: &Daemon, call: &SignIn) -> Result<SignedIn, 
         tracing::info!("a sign-in to the panel failed");
         return Err(Problem::new(
             ProblemKind::SignIn,
-            "Name or password is wrong, or this person is not an administrator.",
+            "Name or password is wrong, or the account is locked.",
         ));
     };
     daemon.auth.forgive(address, &user);
-    if let Some(hash) = check.new_hash {
+    if let Some(hash) = check.new_hash.filter(|_| record.role == Role::Admin) {
         daemon.accounts.keep_panel_hash(daemon, &user, &record, hash).await?;
     }
-    let signed_in = begin(daemon, &user, Origin::new(&call.address, &call.agent)).await?;
-    tracing::info!("an administrator signed in to the panel");
+    let signed_in =
+        begin(daemon, (&user, &record), Origin::new(&call.address, &call.agent)).await?;
+    match record.role {
+        Role::Admin => tracing::info!("an administrator signed in to the panel"),
+        Role::Member => tracing::info!("a member signed in to the panel"),
+    }
     Ok(signed_in)
 }
 
@@ -167,11 +184,11 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
-    pub(super) fn new(local: &str, origin: Origin, now: u64) -> Self {
+    pub(super) fn new((local, role): (&str, Role), origin: Origin, now: u64) -> Self {
         let token = URL_SAFE_NO_PAD.encode(random::bytes::<32>());
         let Origin { address, agent } = origin;
-        let session =
-            Session { local: local.to_owned(), since: now, last_used: now, address, agent };
+        let local = local.to_owned();
+        let session = Session { local, role, since: now, last_used: now, address, agent };
         Self { key: hash(&token), token: Secret::new(token), session }
     }
 
@@ -180,17 +197,23 @@ impl Fresh {
     }
 }
 
-/// Begins a session of `jid`, whose password was just found right.
-async fn begin(daemon: &Daemon, jid: &BareJid, origin: Origin) -> Result<SignedIn, Problem> {
+/// Begins a session of `jid`, whose password was just found right by what `seen` says.
+async fn begin(
+    daemon: &Daemon,
+    (jid, seen): (&BareJid, &Record),
+    origin: Origin,
+) -> Result<SignedIn, Problem> {
     let local = jid.local().unwrap_or_default();
-    let fresh = Fresh::new(local, origin, Now::read().unix);
-    let ticket = {
+    let (fresh, ticket) = {
         // No change of the account comes between this look and the write.
         let _turn = daemon.accounts.turn().await;
         let record = daemon.accounts.lookup(jid).map_err(store_problem)?;
-        if !record.is_some_and(|r| r.is_active_admin()) {
+        // The password may be another since it was found right.
+        let same = |r: &Arc<Record>| r.is_active() && r.scram == seen.scram;
+        let Some(record) = record.filter(same) else {
             return Err(Problem::new(ProblemKind::SignIn, "The account was just changed."));
-        }
+        };
+        let fresh = Fresh::new((local, record.role), origin, Now::read().unix);
         let mut batch = Batch::new();
         let mut others = sessions_of(&daemon.store, local).map_err(store_problem)?;
         others.sort_by_key(|(_, s)| s.last_used);
@@ -199,7 +222,7 @@ async fn begin(daemon: &Daemon, jid: &BareJid, origin: Origin) -> Result<SignedI
             batch.delete(&SESSIONS, key);
         }
         fresh.write(&mut batch);
-        daemon.durability.commit(batch)
+        (fresh, daemon.durability.commit(batch))
     };
     daemon.durability.wait(ticket).await?;
     let person = person(daemon, &fresh.token, Now::read())?;
@@ -211,7 +234,7 @@ fn shown(daemon: &Daemon, person: &Person) -> api::Person {
     api::Person {
         jid: person.jid.to_string(),
         display_name: person.record.display_name.clone(),
-        role: person.record.role.into(),
+        role: person.role.into(),
         domain: daemon.domain().map(|d| d.to_string()).unwrap_or_default(),
     }
 }
@@ -306,7 +329,7 @@ fn sessions_of(store: &Store, local: &str) -> Result<Vec<(String, Session)>, Sto
     Ok(all)
 }
 
-/// Only administrators have sessions, and few each, so that walking through all is cheap.
+/// A person has few sessions and a home few people, so that walking through all is cheap.
 fn walk(store: &Store, mut each: impl FnMut(String, Session)) -> Result<(), StoreError> {
     let mut span = Span::all();
     loop {
@@ -335,6 +358,7 @@ mod tests {
         let day = 24 * 3600;
         let session = |since, last_used| Session {
             local: "ann".to_owned(),
+            role: Role::Member,
             since,
             last_used,
             address: String::new(),

@@ -1,11 +1,12 @@
 //! How much the home asks for encryption, for panel and command line; see [`crate::protection`].
 
-use admin_api::protection::{Choice, Count, Mode, Person, Rules, Set, Show};
+use admin_api::protection::{Choice, Count, Mode, One, Own, Person, Rules, Set, SetCount, Show};
 use admin_api::{Problem, ProblemKind};
 use xmpp::jid::BareJid;
 
 use super::store_problem;
 use crate::accounts::State;
+use crate::accounts::change::ChangeError;
 use crate::daemon::{Daemon, Now};
 use crate::limits::PROTECTION_DAYS_MAX;
 use crate::protection::rule;
@@ -50,6 +51,26 @@ fn person(daemon: &Daemon, jid: &BareJid, now: Now) -> Result<Person, Problem> {
     Ok(Person { jid: jid.to_string(), own: personal.mode.map(Into::into), mode, count })
 }
 
+/// What holds for one person.
+pub(super) fn one(daemon: &Daemon, call: &One) -> Result<Own, Problem> {
+    let jid = existing(daemon, &call.name)?;
+    let rooms = daemon.protection.household().rooms;
+    Ok(Own { days: PROTECTION_DAYS_MAX, rooms, person: person(daemon, &jid, Now::read())? })
+}
+
+/// Counts a person's messages, or does not.
+pub(super) async fn count(daemon: &Daemon, call: &SetCount) -> Result<Own, Problem> {
+    let set = Set { name: Some(call.name.clone()), count: Some(call.count), ..Set::default() };
+    let _turn = daemon.accounts.turn().await;
+    set_person(daemon, &call.name, &set).await?;
+    one(daemon, &One { name: call.name.clone() })
+}
+
+fn existing(daemon: &Daemon, name: &str) -> Result<BareJid, Problem> {
+    let jid = daemon.accounts.address(name)?;
+    if daemon.accounts.exists(&jid) { Ok(jid) } else { Err(ChangeError::NotFound(jid).into()) }
+}
+
 /// Changes the household's rule or a person's.
 pub(super) async fn set(daemon: &Daemon, call: &Set) -> Result<Rules, Problem> {
     let _turn = daemon.accounts.turn().await;
@@ -76,10 +97,7 @@ async fn set_household(daemon: &Daemon, call: &Set) -> Result<(), Problem> {
 }
 
 async fn set_person(daemon: &Daemon, name: &str, call: &Set) -> Result<(), Problem> {
-    let jid = daemon.accounts.address(name)?;
-    if !daemon.accounts.exists(&jid) {
-        return Err(crate::accounts::change::ChangeError::NotFound(jid).into());
-    }
+    let jid = existing(daemon, name)?;
     if call.rooms.is_some() {
         return Err(Problem::new(
             ProblemKind::Invalid,

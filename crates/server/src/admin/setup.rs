@@ -72,7 +72,8 @@ pub(super) async fn finish(daemon: &Daemon, call: &Finish) -> Result<SignedIn, P
         panel_hash: credentials.panel_hash,
     };
     let local = jid.local().unwrap_or_default();
-    let session = Fresh::new(local, Origin::new(&call.address, &call.agent), now);
+    let session =
+        Fresh::new((local, accounts::Role::Admin), Origin::new(&call.address, &call.agent), now);
     let mut batch = Batch::new();
     settings::put_domain(&mut batch, &domain);
     settings::put_setup_code(&mut batch, None);

@@ -95,6 +95,7 @@ impl Desk<'_> {
                     added: now,
                     changed: now,
                     changed_by: by.clone(),
+                    ..Entry::default()
                 },
                 Some(mut entry) => {
                     entry.last_seen = Some(now);

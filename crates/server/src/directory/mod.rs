@@ -6,12 +6,13 @@
 //! go only with the account, or past [`FINGERPRINT_CHANGES_MAX`]; nothing that looks like a
 //! private key is stored.
 
+pub mod mark;
 mod row;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use admin_api::fingerprints::{Action, Change, Entry, State, seal};
+use admin_api::fingerprints::{Action, Change, Compared, Entry, State, seal};
 use store::{Batch, Span, Store, StoreError, Table};
 use xmpp::jid::BareJid;
 
@@ -97,7 +98,8 @@ impl Directory {
                 batch.delete(&FINGERPRINTS, &key);
                 (entry, vec![Action::Removed])
             }
-            Made::Kept(entry) => {
+            Made::Kept(mut entry) => {
+                follow(&mut entry, before.as_ref(), by);
                 let actions = actions(before.as_ref(), &entry);
                 if before.is_none() && !has_room(&daemon.store, place.local())? {
                     return Err(Refused::TooMany);
@@ -117,6 +119,19 @@ impl Directory {
         write_history(&daemon.store, &mut batch, place, by, (&entry, &actions))?;
         tracing::info!("the directory of fingerprints was changed");
         Ok((daemon.durability.commit(batch), Some(entry)))
+    }
+}
+
+/// What goes with a state: who compared a key, and whether its owner's word still counts.
+fn follow(entry: &mut Entry, before: Option<&Entry>, by: &str) {
+    if entry.state == State::Revoked {
+        entry.confirmed = None;
+    }
+    if entry.state != State::ComparedInPerson {
+        entry.compared = None;
+    } else if before.is_none_or(|b| b.state != State::ComparedInPerson) {
+        let was = before.map_or(State::Declared, |b| b.state);
+        entry.compared = Some(Compared { by: by.to_owned(), at: Now::read().unix, was });
     }
 }
 
@@ -160,6 +175,9 @@ fn actions(before: Option<&Entry>, after: &Entry) -> Vec<Action> {
     }
     if before.state != after.state {
         actions.push(Action::StateChanged);
+    }
+    if before.confirmed.is_none() && after.confirmed.is_some() {
+        actions.push(Action::Confirmed);
     }
     actions
 }

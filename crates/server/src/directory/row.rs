@@ -2,7 +2,7 @@
 //!
 //! Invariant: fields that are added later have a default, so that rows of before still read.
 
-use admin_api::fingerprints::{Action, Change, Entry, State};
+use admin_api::fingerprints::{Action, Change, Compared, Entry, State};
 use serde::{Deserialize, Serialize};
 use store::JsonValue;
 use xmpp::jid::BareJid;
@@ -17,6 +17,10 @@ pub(super) struct Stored {
     changed_by: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_seen: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    confirmed: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    compared: Option<Compared>,
 }
 
 impl JsonValue for Stored {}
@@ -31,6 +35,8 @@ impl From<&Entry> for Stored {
             changed: entry.changed,
             changed_by: entry.changed_by.clone(),
             last_seen: entry.last_seen,
+            confirmed: entry.confirmed,
+            compared: entry.compared.clone(),
         }
     }
 }
@@ -47,6 +53,8 @@ impl Stored {
             added: self.added,
             changed: self.changed,
             changed_by: self.changed_by,
+            confirmed: self.confirmed,
+            compared: self.compared,
         }
     }
 }

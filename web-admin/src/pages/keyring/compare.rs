@@ -156,6 +156,7 @@ mod tests {
             added: 0,
             changed: 0,
             changed_by: String::new(),
+            ..Entry::default()
         }
     }
 

@@ -378,6 +378,7 @@ fn state(state: State) -> &'static str {
 fn action(action: Action) -> &'static str {
     match action {
         Action::Added => "added",
+        Action::Confirmed => "confirmed by its owner",
         Action::Described => "described",
         Action::Removed => "removed",
         Action::StateChanged => "state changed",

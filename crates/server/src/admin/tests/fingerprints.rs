@@ -1,6 +1,8 @@
 //! The directory of fingerprints.
 
-use admin_api::fingerprints::{Action, Add, History, List, Remove, State, Update, check};
+use admin_api::fingerprints::{
+    Action, Add, History, List, Mark, Marked, Remove, State, Update, check,
+};
 use admin_api::{ProblemKind, Secret};
 
 use super::{add as add_person, done, kind};
@@ -77,6 +79,56 @@ async fn only_the_concierge_attests_and_what_is_revoked_stays_on_record() {
     let revoked = done(&home, update(Some(State::Revoked), None)).await;
     assert_eq!(revoked.state, State::Revoked);
     assert_eq!(done(&home, List { name: None }).await, [revoked]);
+}
+
+#[tokio::test]
+async fn marks_name_who_made_them_and_a_comparison_can_be_taken_back() {
+    let (home, ann) = Home::set_up().await;
+    add_person(&home, "bob", "battery staple", admin_api::accounts::Role::Member).await;
+    let sign_in = admin_api::panel::SignIn {
+        name: "bob".to_owned(),
+        password: Secret::new("battery staple"),
+        address: "192.168.1.30".to_owned(),
+        agent: "a browser".to_owned(),
+    };
+    let bob = home.panel().call(sign_in).await.unwrap().token;
+    done(&home, add("ann", ONE)).await;
+    let marked = |mark| Marked { name: "ann".to_owned(), fingerprint: ONE.to_owned(), mark };
+    let panel = home.panel();
+    let mine = panel.call_as(ann.clone(), marked(Mark::Mine)).await.unwrap();
+    assert!(mine.confirmed.is_some() && mine.state == State::Declared);
+    panel.call_as(ann.clone(), marked(Mark::Mine)).await.unwrap();
+    let compared = panel.call_as(bob.clone(), marked(Mark::Compared)).await.unwrap();
+    let by = compared.compared.clone().unwrap();
+    assert_eq!((by.by.as_str(), by.was), ("bob@home.example", State::Declared));
+    assert_eq!(compared.confirmed, mine.confirmed);
+    assert_eq!(kind(panel.call_as(bob.clone(), marked(Mark::Mine)).await), ProblemKind::Forbidden);
+    let hers = panel.call_as(ann.clone(), marked(Mark::NotCompared)).await;
+    assert_eq!(kind(hers), ProblemKind::Forbidden);
+    let back = panel.call_as(bob.clone(), marked(Mark::NotCompared)).await.unwrap();
+    assert_eq!((back.state, back.compared), (State::Declared, None));
+    let revoked = panel.call_as(ann, marked(Mark::Revoked)).await.unwrap();
+    assert_eq!((revoked.state, revoked.confirmed), (State::Revoked, None));
+    let late = panel.call_as(bob, marked(Mark::Compared)).await;
+    assert_eq!(kind(late), ProblemKind::Forbidden);
+    // The command line is nobody: it uses the administrators' call.
+    assert_eq!(kind(home.operator().call(marked(Mark::Mine)).await), ProblemKind::SignIn);
+
+    let history = done(&home, History { name: "ann".to_owned(), before: None }).await;
+    let lines: Vec<_> = history.iter().rev().map(|c| (c.action, c.by.as_str())).collect();
+    let (ann, bob) = ("ann@home.example", "bob@home.example");
+    assert_eq!(
+        lines,
+        [
+            (Action::Added, "operator"),
+            (Action::Confirmed, ann),
+            (Action::StateChanged, bob),
+            (Action::StateChanged, bob),
+            (Action::StateChanged, ann),
+        ],
+        "what is said twice is one line"
+    );
+    assert_eq!(check(ann, &history), Ok(()));
 }
 
 #[tokio::test]

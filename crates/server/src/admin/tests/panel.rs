@@ -1,9 +1,10 @@
 //! Sign-in and sessions of the panel.
 
-use admin_api::accounts::{List, Lock, Role, SetPassword, SetRole};
+use admin_api::accounts::{Delete, List, Lock, Restore, Role, SetPassword, SetRole};
 use admin_api::panel::{Revoke, Sessions, SignIn, SignOut, Who};
 use admin_api::transfer::Export;
-use admin_api::{ProblemKind, Secret, sessions, tls};
+use admin_api::{Hello, PROTOCOL, ProblemKind, Reply, Secret, Welcome, frame, sessions, tls};
+use tokio::net::UnixStream;
 use xmpp::jid::BareJid;
 
 use super::{add, done, kind};
@@ -20,17 +21,26 @@ fn sign_in(name: &str, password: &str) -> SignIn {
 }
 
 #[tokio::test]
-async fn administrators_sign_in_and_nobody_else() {
+async fn the_right_password_signs_in_and_nothing_else() {
     let (home, _) = Home::set_up().await;
     add(&home, "bob", "battery staple", Role::Member).await;
+    add(&home, "tim", "battery staple", Role::Member).await;
+    done(&home, Lock { name: "tim".to_owned(), locked: true }).await;
     let panel = home.panel();
     let signed_in = panel.call(sign_in("ann@home.example", PASSWORD)).await.unwrap();
     assert_eq!(signed_in.person.display_name, "Ann");
     let list = panel.call_as(signed_in.token, List {}).await.unwrap();
-    assert_eq!(list.len(), 2);
-    for (name, password) in
-        [("ann", "wrong horse"), ("bob", "battery staple"), ("nobody", PASSWORD), ("a b", PASSWORD)]
-    {
+    assert_eq!(list.len(), 3);
+    let bob = panel.call(sign_in("bob", "battery staple")).await.unwrap();
+    assert_eq!(bob.person.role, Role::Member);
+    for (name, password) in [
+        ("ann", "wrong horse"),
+        ("bob", PASSWORD),
+        ("tim", "battery staple"),
+        ("nobody", PASSWORD),
+        ("a b", PASSWORD),
+        ("concierge", ""),
+    ] {
         let refused = panel.call(sign_in(name, password)).await.unwrap_err();
         assert_eq!(refused.kind, ProblemKind::SignIn, "{name}");
         assert_eq!(refused.message, panel.call(sign_in("x", "y")).await.unwrap_err().message);
@@ -71,11 +81,113 @@ async fn somebody_made_administrator_later_signs_in_with_the_same_password() {
     let token = panel.call(sign_in("bob", "battery staple")).await.unwrap().token;
     assert!(hash().unwrap().starts_with("$argon2id$"));
     panel.call(sign_in("bob", "battery staple")).await.unwrap();
+    assert!(panel.call_as(token.clone(), List {}).await.is_ok());
     assert_eq!(kind(panel.call(sign_in("bob", "wrong staple")).await), ProblemKind::SignIn);
     // Made member again: signed out, and the hash is gone.
     done(&home, SetRole { name: "bob".to_owned(), role: Role::Member }).await;
     assert_eq!(kind(panel.call_as(token, Who {}).await), ProblemKind::SignIn);
     assert_eq!(hash(), None);
+}
+
+/// A member's session may what is listed for members in `access`, and nothing else.
+#[tokio::test]
+async fn a_member_reaches_the_familys_keys_and_what_is_their_own() {
+    let (home, ann) = Home::set_up().await;
+    add(&home, "bob", "battery staple", Role::Member).await;
+    let panel = home.panel();
+    let bob = panel.call(sign_in("bob", "battery staple")).await.unwrap().token;
+    let call = async |token: &Secret, request: serde_json::Value| {
+        let mut socket = UnixStream::connect(home.path().join("admin.sock")).await.unwrap();
+        let hello = Hello { protocol: PROTOCOL, role: admin_api::Role::Panel };
+        frame::write(&mut socket, &hello).await.unwrap();
+        let _: Welcome = frame::read(&mut socket).await.unwrap();
+        let envelope = serde_json::json!({ "token": token.expose(), "request": request });
+        frame::write(&mut socket, &envelope).await.unwrap();
+        match frame::read(&mut socket).await.unwrap() {
+            Reply::Ok(_) => None,
+            Reply::Problem(p) => Some(p.kind),
+        }
+    };
+    let own = |name| serde_json::json!({ "name": name });
+    let no = Some(ProblemKind::Forbidden);
+    for (request, for_bob, for_bob_about_ann) in [
+        ("account-names", None, None),
+        ("fingerprint-list", None, None),
+        ("fingerprint-history", None, None),
+        ("device-list", None, no),
+        ("concierge-phrase", None, no),
+        ("protection-one", None, no),
+        ("account-show", no, no),
+        ("account-list", no, no),
+        ("account-delete", no, no),
+        ("push-list", no, no),
+        ("protection-show", no, no),
+        ("protection-set", no, no),
+        ("session-list", no, no),
+        ("archive-show", no, no),
+        ("archive-delete", no, no),
+        ("tls-reload", no, no),
+        ("setup-code", no, no),
+        ("transfer-export", no, no),
+    ] {
+        let body = |name| serde_json::json!({ request: own(name) });
+        for name in ["bob", "bob@home.example"] {
+            assert_eq!(call(&bob, body(name)).await, for_bob, "{request} of {name}");
+        }
+        assert_eq!(call(&bob, body("ann")).await, for_bob_about_ann, "{request} of ann");
+        let operators = request.starts_with("setup") || request.starts_with("transfer");
+        if !operators && request != "account-delete" {
+            assert_eq!(call(&ann, body("bob")).await, None, "{request} by ann");
+        }
+    }
+    for (request, body) in [
+        ("account-password", serde_json::json!({ "name": "bob" })),
+        ("account-role", serde_json::json!({ "name": "bob", "role": "admin" })),
+        ("account-lock", serde_json::json!({ "name": "ann", "locked": true })),
+        ("protection-count", serde_json::json!({ "name": "ann", "count": false })),
+        ("device-revoke", serde_json::json!({ "name": "ann", "id": "x" })),
+        ("session-kick", serde_json::json!({ "jid": "ann" })),
+    ] {
+        assert_eq!(call(&bob, serde_json::json!({ request: body })).await, no, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_made_administrator_signs_in_again_for_it() {
+    let (home, _) = Home::set_up().await;
+    add(&home, "bob", "battery staple", Role::Member).await;
+    let panel = home.panel();
+    let token = panel.call(sign_in("bob", "battery staple")).await.unwrap().token;
+    done(&home, SetRole { name: "bob".to_owned(), role: Role::Admin }).await;
+    assert_eq!(panel.call_as(token.clone(), Who {}).await.unwrap().role, Role::Member);
+    assert_eq!(kind(panel.call_as(token, List {}).await), ProblemKind::Forbidden);
+    let token = panel.call(sign_in("bob", "battery staple")).await.unwrap().token;
+    assert!(panel.call_as(token, List {}).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_ends_an_account_ends_a_members_sessions() {
+    let (home, _) = Home::set_up().await;
+    add(&home, "bob", "battery staple", Role::Member).await;
+    let (panel, daemon) = (home.panel(), home.daemon());
+    let bob = BareJid::parse("bob@home.example").unwrap();
+    let signed_in = async || panel.call(sign_in("bob", "battery staple")).await.unwrap().token;
+
+    let token = signed_in().await;
+    // As a chat app does it (XEP-0077).
+    let same = Secret::new("battery staple");
+    daemon.accounts.set_password(daemon, &bob, Some(&same)).await.unwrap();
+    assert_eq!(kind(panel.call_as(token, Who {}).await), ProblemKind::SignIn);
+    let token = signed_in().await;
+    let delete = Delete { name: "bob".to_owned(), grace_days: Some(7) };
+    done(&home, delete).await;
+    assert_eq!(kind(panel.call_as(token.clone(), Who {}).await), ProblemKind::SignIn);
+    assert_eq!(kind(panel.call(sign_in("bob", "battery staple")).await), ProblemKind::SignIn);
+    done(&home, Restore { name: "bob".to_owned() }).await;
+    assert_eq!(kind(panel.call_as(token, Who {}).await), ProblemKind::SignIn, "it stays ended");
+    let token = signed_in().await;
+    done(&home, Delete { name: "bob".to_owned(), grace_days: Some(0) }).await;
+    assert_eq!(kind(panel.call_as(token, Who {}).await), ProblemKind::SignIn);
 }
 
 #[tokio::test]
