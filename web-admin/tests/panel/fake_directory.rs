@@ -81,31 +81,7 @@ impl Home {
                 let wanted = |e: &&Entry| jid.as_ref().is_none_or(|jid| e.jid == *jid);
                 json(self.prints.iter().filter(wanted).collect::<Vec<_>>())
             }
-            Request::FingerprintMark(call) => {
-                let at = self.print(&call.fingerprint)?;
-                let own = self.prints[at].jid == caller;
-                if own != matches!(call.mark, Mark::Mine | Mark::Revoked) {
-                    let words = "only the owner of this key can say that";
-                    return Err(Problem::new(ProblemKind::Forbidden, words));
-                }
-                let now = self.now;
-                let entry = &mut self.prints[at];
-                match call.mark {
-                    Mark::Mine => entry.confirmed = Some(now),
-                    Mark::Revoked => entry.state = State::Revoked,
-                    Mark::Compared => {
-                        let (by, was) = (caller.to_owned(), entry.state);
-                        entry.compared = Some(Compared { by, at: now, was });
-                        entry.state = State::ComparedInPerson;
-                    }
-                    Mark::NotCompared => {
-                        entry.state = entry.compared.take().expect("compared").was;
-                    }
-                }
-                let entry = entry.clone();
-                self.change(&entry, Action::StateChanged, caller);
-                json(entry)
-            }
+            Request::FingerprintMark(call) => json(self.mark(&call, caller)?),
             Request::FingerprintRemove(call) => {
                 let at = self.print(&call.fingerprint)?;
                 let entry = self.prints.remove(at);
@@ -122,6 +98,12 @@ impl Home {
                 self.change(&entry, Action::StateChanged, caller);
                 json(entry)
             }
+            other => self.protection_call(other),
+        }
+    }
+
+    fn protection_call(&mut self, request: Request) -> Result<Value, Problem> {
+        match request {
             Request::ProtectionCount(call) => {
                 let count = Some(call.count);
                 self.protect(protection::Set {
@@ -139,6 +121,30 @@ impl Home {
             }
             other => panic!("the panel must not ask this: {other:?}"),
         }
+    }
+
+    fn mark(&mut self, call: &fingerprints::Marked, caller: &str) -> Result<Entry, Problem> {
+        let at = self.print(&call.fingerprint)?;
+        let own = self.prints[at].jid == caller;
+        if own != matches!(call.mark, Mark::Mine | Mark::Revoked) {
+            let words = "only the owner of this key can say that";
+            return Err(Problem::new(ProblemKind::Forbidden, words));
+        }
+        let now = self.now;
+        let entry = &mut self.prints[at];
+        match call.mark {
+            Mark::Mine => entry.confirmed = Some(now),
+            Mark::Revoked => entry.state = State::Revoked,
+            Mark::Compared => {
+                let (by, was) = (caller.to_owned(), entry.state);
+                entry.compared = Some(Compared { by, at: now, was });
+                entry.state = State::ComparedInPerson;
+            }
+            Mark::NotCompared => entry.state = entry.compared.take().expect("compared").was,
+        }
+        let entry = entry.clone();
+        self.change(&entry, Action::StateChanged, caller);
+        Ok(entry)
     }
 
     fn own_rule(&self, name: &str) -> protection::Own {
