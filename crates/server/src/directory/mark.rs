@@ -1,6 +1,6 @@
 //! What a person may say about a fingerprint: pure.
 //!
-//! A mark is the household's and names who made it (docs/adr/0010). Invariants: owners confirm and
+//! A mark is the household's and names who made it (docs/adr/0012). Invariants: owners confirm and
 //! revoke, others compare; nobody compares a key of their own, nor one that is revoked; a
 //! comparison is taken back by who made it only, and then all is as before.
 
