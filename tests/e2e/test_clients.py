@@ -1,21 +1,21 @@
 """The client matrix: real clients, all of them devices of one account, each behind a relay of its
 own. What is known of each cell stands in `clients/matrix.py`."""
 
-import itertools
 import re
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from clients import picture
 from clients.client import Seat, Works
+from clients.crew import Crew
 from clients.display import Display
 from clients.library import Slixmpp
 from clients.matrix import CELLS, MATRIX, page
 from clients.mcabber import Mcabber
 from clients.poezio import Poezio
-from clients.wire import Wire
+from clients.wire import Wire, befriend
 from waiting import TooLate, until
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "clients.md"
@@ -26,79 +26,10 @@ LITTLE_PATIENCE_SECONDS = 4
 OWNER, PEER, VILLAIN, CAUTIOUS = "ann", "bob", "eve", "cid"
 
 
-class Peer(Slixmpp):
-    """Somebody to write to and to be written to by."""
-
-    resource = "slixmpp"
-
-
 class ModernPoezio(Poezio):
     """Without its remedy."""
 
     old_tls = False
-
-
-class Crew:
-    """The clients of the matrix, started when the first test asks, all at once: they log in
-    side by side."""
-
-    def __init__(self, home, output, authority, name, screen):
-        """Starts them."""
-        self.home, self.numbers = home, itertools.count(1)
-        self.clients, self.failures, self.cut = {}, {}, {}
-        for kind in MATRIX:
-            kept = output / f"{name}-{kind.resource}"
-            self.clients[kind] = kind(Seat(home, name, kept, authority, screen))
-            try:
-                self.clients[kind].start()
-            except Exception as e:
-                self.failures[kind] = e
-
-    def get(self, kind):
-        """A client, whether it is online or not."""
-        if kind in self.failures:
-            raise self.failures[kind]
-        return self.clients[kind]
-
-    def online(self, kind):
-        """A client that is online."""
-        client = self.get(kind)
-        client.await_online()
-        return client
-
-    def another(self, kind):
-        """Some other client of the account that is online."""
-        kinds = list(MATRIX)
-        turned = kinds[kinds.index(kind) + 1:] + kinds[:kinds.index(kind)]
-        ready = [k for k in turned if k not in self.failures and self.clients[k].is_online()]
-        assert ready, "no other client is online"
-        return self.online(ready[0])
-
-    def gap(self, peer):
-        """Cuts all connections at once, because some clients take a minute to come back, and sends
-        each client a message. Each relay stays closed until the test of its client. Returns
-        client -> the message; None if the server kept no session."""
-        if not self.cut:
-            addresses = {}
-            for kind in (k for k in MATRIX if k not in self.failures):
-                addresses[kind] = self.clients[kind].sessions()[0]["jid"]
-                assert self.clients[kind].relay.cut() == 1, kind.title
-            for kind, address in addresses.items():
-                self.cut[kind] = None
-                if until("the server to notice", self.clients[kind].noticed_cut) == "asleep":
-                    self.cut[kind] = self.words(f"in the gap of {kind.resource}")
-                    peer.send(address, self.cut[kind])
-            peer.settle()
-        return self.cut
-
-    def words(self, about):
-        """A text that nobody wrote yet."""
-        return f"{about} number {next(self.numbers)}"
-
-    def stop(self):
-        """Ends them, side by side."""
-        with ThreadPoolExecutor(len(self.clients)) as pool:
-            list(pool.map(lambda client: client.stop(), self.clients.values()))
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +37,9 @@ def home(make_home):
     """A home that allows PLAIN, because one of the clients knows nothing better. The others
     prefer something better, and the test of the log-in asks what it was."""
     home = make_home(plain=True, sessions=2 * len(MATRIX)).start_daemon().set_up()
-    return home.add(PEER, VILLAIN, CAUTIOUS)
+    home.add(PEER, VILLAIN, CAUTIOUS)
+    befriend(home, OWNER, PEER)
+    return home
 
 
 @pytest.fixture(scope="module")
@@ -154,10 +87,12 @@ def people(home, output):
     """Those who write to ann."""
     made = {}
     for name in (PEER, VILLAIN):
-        made[name] = Peer(Seat(home, name, output / name, home.authority)).start()
+        made[name] = Slixmpp(Seat(home, name, output / name, home.authority)).start()
     for person in made.values():
         person.await_online()
-    yield made
+    shown = picture.png()
+    picture.put_up(made[PEER], shown)
+    yield {**made, "picture": shown}
     for person in made.values():
         person.stop()
 
@@ -181,7 +116,7 @@ class Cell:
     def __init__(self, crew, kind, people, observer, known):
         """Collects it."""
         self.crew, self.kind, self.observer, self.known = crew, kind, observer, known
-        self.peer, self.villain = people[PEER], people[VILLAIN]
+        self.peer, self.villain, self.picture = people[PEER], people[VILLAIN], people["picture"]
         self.patience = (
             PATIENCE_SECONDS if isinstance(known, Works) else LITTLE_PATIENCE_SECONDS)
         self.client = crew.get(kind)
@@ -212,7 +147,7 @@ class Cell:
             self.expect(lambda text=text: self.client.await_text(text, self.patience))
         self.barrier()
         for text in texts:
-            assert self.client.count(text) == 1, self.client.texts()
+            assert self.client.count(text) == 1, f"{self.client.texts()}\n{self.client.report()}"
 
 
 def log_in(cell):
@@ -245,6 +180,8 @@ def carbons(cell):
 def block(cell):
     """Somebody who is not welcome."""
     unwanted = cell.words("let me in,")
+    # The client has seen that another one's block is lifted.
+    cell.barrier()
     cell.client.block(cell.villain.jid)
     try:
         cell.expect(lambda: until(
@@ -278,8 +215,32 @@ def resume(cell):
     assert resumed == 1, f"resumed {resumed} times"
 
 
+def history(cell):
+    """What other devices received and sent while this client was not running; if it cannot ask the
+    archive, what waited for it."""
+    if cell.kind.has_archive:
+        texts = cell.crew.absence(cell.peer)
+        cell.crew.online(cell.kind)
+        cell.seen_once(*texts)
+        return
+    client, text = cell.crew.waiting(cell.peer)[cell.kind]
+    cell.expect(lambda: client.await_text(text, cell.patience))
+    cell.peer.send(client.jid, cell.words("that was all,"))
+    client.await_text("that was all,")
+    assert client.count(text) == 1, client.texts()
+
+
+def avatar(cell):
+    """The picture that a contact has put up."""
+    cell.client.look_for_picture(cell.peer.jid)
+    cell.expect(lambda: until(
+        f"{cell.kind.title} to have the picture",
+        lambda: cell.client.has_picture(cell.picture) or (False, cell.client.report()),
+        cell.patience))
+
+
 TESTS = {"log-in": log_in, "message": message, "carbons": carbons, "block": block,
-         "resume": resume}
+         "avatar": avatar, "history": history, "resume": resume}
 
 
 @pytest.mark.parametrize("kind", MATRIX, ids=lambda kind: kind.title)

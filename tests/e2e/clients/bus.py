@@ -1,6 +1,7 @@
 """A private D-Bus session bus and Pidgin's calls on it."""
 
 import subprocess
+from pathlib import Path
 
 from jeepney import DBusAddress, new_method_call
 from jeepney.io.blocking import open_dbus_connection
@@ -22,6 +23,7 @@ class Bus:
 
     def __init__(self, folder):
         """Starts the bus with its socket in `folder`."""
+        Path(folder, "bus").unlink(missing_ok=True)
         self.address = f"unix:path={folder}/bus"
         self.daemon = subprocess.Popen(
             ["dbus-daemon", "--session", "--nofork", "--nopidfile", f"--address={self.address}",
@@ -38,6 +40,14 @@ class Bus:
         if answer.header.message_type.name == "error":
             raise Refused(f"{method}{values}: {answer.body}")
         return answer.body[0] if answer.body else None
+
+    def activate(self, name, path, action):
+        """Activates an action of a GTK program, as its menu does."""
+        program = DBusAddress(path, bus_name=name, interface="org.gtk.Actions")
+        call = new_method_call(program, "Activate", "sava{sv}", (action, [], {}))
+        answer = self.connection.send_and_get_reply(call, timeout=CALL_SECONDS)
+        if answer.header.message_type.name == "error":
+            raise Refused(f"{name} {action}: {answer.body}")
 
     def has_pidgin(self):
         """Is Pidgin on the bus?"""

@@ -80,6 +80,8 @@ class Client:
     title = ""
     # A part of the resource that the client binds.
     resource = ""
+    # Can it ask an archive (XEP-0313)?
+    has_archive = True
     refuses_root = False
 
     def __init__(self, seat):
@@ -111,6 +113,15 @@ class Client:
     def block(self, jid):
         """Blocks an address."""
         raise NotImplementedError
+
+    def look_for_picture(self, jid):
+        """What a person has to do to see somebody's picture. Most clients fetch it by
+        themselves."""
+
+    def has_picture(self, picture):
+        """Did the client fetch and keep these very bytes?"""
+        return any(path.stat().st_size == len(picture) and path.read_bytes() == picture
+                   for path in self.home.rglob("*") if path.is_file() and not path.is_symlink())
 
     def await_refusal(self):
         """Waits until the client turned away from a server whose certificate it cannot verify."""
@@ -157,8 +168,11 @@ class Client:
         return "gone" if not sessions else all(s["asleep"] for s in sessions) and "asleep"
 
     def await_gone(self):
-        """Waits until the server has no session of this client."""
-        until(f"{self.title} to be gone", lambda: not self.sessions(), ONLINE_SECONDS)
+        """Waits until the server has no session of this client. One may be kept for a client that
+        left without closing its stream; the program that started it cannot come back to it."""
+        until(f"{self.title} to be gone",
+              lambda: all(s["asleep"] for s in self.sessions()) or (False, str(self.sessions())),
+              ONLINE_SECONDS)
 
     def count(self, text):
         """How often the person sees `text`."""

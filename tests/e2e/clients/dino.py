@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
-from clients.bus import Bus
+from clients.bus import Bus, Refused
 from clients.client import Client
 from clients.display import Display
 from waiting import until
@@ -62,9 +62,13 @@ class Dino(Client):
             self.process = process
 
     def end(self):
-        """Ends the program."""
-        self.process.terminate()
-        self.process.wait(QUIT_SECONDS)
+        """Ends the program as its menu does, so that it says goodbye."""
+        try:
+            self.bus.activate("im.dino.Dino", "/im/dino/Dino", "quit")
+            self.process.wait(QUIT_SECONDS)
+        except (Refused, subprocess.TimeoutExpired):
+            self.process.terminate()
+            self.process.wait(QUIT_SECONDS)
 
     def database(self, name="dino.db"):
         """A database of Dino's, to read."""
@@ -102,6 +106,10 @@ class Dino(Client):
         self.open(jid)
         self.display.tool("type", text)
         self.display.tool("key", "Return")
+
+    def look_for_picture(self, jid):
+        """Dino fetches a picture when it is to be shown."""
+        self.open(jid)
 
     def block(self, jid):
         """Moves the switch in the details of the contact."""

@@ -30,15 +30,15 @@ class Display:
             ["openbox", "--sm-disable"], env=self.environment(), stdout=self.log, stderr=self.log
         )
         # What only a window manager can answer.
-        until("the window manager", lambda: self.tool("get_num_desktops", check=False),
-              START_SECONDS)
+        until("the window manager", self._is_managed, START_SECONDS)
 
     def _start_server(self, number, open_to_all):
         """Starts Xvfb with this number; it ends at once if somebody has the number already."""
         self.name = f":{number}"
         read_end, write_end = os.pipe()
         self.server = subprocess.Popen(
-            ["Xvfb", self.name, "-displayfd", str(write_end), "-screen", "0", SIZE,
+            # It would start anew when the last program leaves, and turn away who comes meanwhile.
+            ["Xvfb", self.name, "-displayfd", str(write_end), "-screen", "0", SIZE, "-noreset",
              "-nolisten", "tcp", *(["-ac"] if open_to_all else [])],
             pass_fds=[write_end], stdout=self.log, stderr=self.log,
         )
@@ -48,6 +48,11 @@ class Display:
                 return True
         self.server.wait()
         return False
+
+    def _is_managed(self):
+        """Does a window manager answer?"""
+        assert self.manager.poll() is None, f"openbox ended, see {self.log.name}"
+        return self.tool("get_num_desktops", check=False)
 
     def environment(self):
         """The environment for a program on this screen."""

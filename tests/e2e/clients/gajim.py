@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+from clients.client import Client
 from clients.library import Library
 
 AGENTS = Path(__file__).resolve().parent / "agents"
@@ -71,6 +72,10 @@ class Gajim(Library):
             return []
         with contextlib.closing(sqlite3.connect(f"file:{history}?mode=ro", uri=True)) as base:
             return [row[0] or "" for row in base.execute("SELECT message FROM logs")]
+
+    def has_picture(self, picture):
+        """Gajim keeps pictures as files."""
+        return Client.has_picture(self, picture)
 
     def open_history(self, jid):
         """Gajim asks the archive by itself."""

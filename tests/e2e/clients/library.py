@@ -1,6 +1,7 @@
 """Clients that are written with a library: a small program for each in `agents`, told what to do
 by lines of JSON (see `agents/talk.py`)."""
 
+import hashlib
 import json
 import subprocess
 import threading
@@ -80,9 +81,11 @@ class Library(Client):
         """The texts of all messages, however they came."""
         return [e["text"] for e in list(self.events) if e["event"] == "message"]
 
-    def avatars(self):
-        """Hashes of the pictures that came."""
-        return {e["hash"] for e in list(self.events) if e["event"] == "avatar"}
+    def has_picture(self, picture):
+        """Did these very bytes come?"""
+        digest = hashlib.sha1(picture).hexdigest()
+        return any(e["event"] == "avatar" and (e["hash"], e["bytes"]) == (digest, len(picture))
+                   for e in list(self.events))
 
     def report(self):
         """Events and complaints."""
@@ -116,6 +119,7 @@ class Aioxmpp(Library):
     """aioxmpp."""
 
     title, resource, agent = "aioxmpp", "aioxmpp", "with_aioxmpp.py"
+    has_archive = False
 
 
 class Nbxmpp(Library):
@@ -128,6 +132,7 @@ class XmppJs(Library):
     """@xmpp/client."""
 
     title, resource, agent = "@xmpp/client", "xmpp-js", "with_xmpp_js.mjs"
+    has_archive = False
 
     def words(self):
         """Node is in the Python wheel that brings it."""

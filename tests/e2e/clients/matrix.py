@@ -12,49 +12,63 @@ from clients.mcabber import Mcabber
 from clients.poezio import Poezio
 from clients.seated import SeatedPidgin, SeatedProfanity
 
-# Cell -> how it is tested. The order is that of the tests: what ends a connection comes last.
+# Cell -> how it is tested. The order is that of the tests: the history comes while it is short, what
+# cuts a connection last.
 CELLS = {
     "log-in": "The client connects and verifies the certificate by the home's authority, which "
               "only its machine was told. A client of the same kind that was told of somebody "
               "else's authority turns away before it shows its password.",
+    "history": "While the client is not running, another device of the account receives a message "
+               "and sends one. Once it runs again the client shows both, once (XEP-0313). A client "
+               "without XEP-0313 shows once what was sent while nobody was there (XEP-0160).",
     "message": "A message to this client's full address, and one from it.",
     "carbons": "A message to another client of the same account, and one from it, are seen here "
                "too, once.",
     "block": "The client blocks an address: the server has it in the block list, and what the "
              "blocked one writes is not seen.",
+    "avatar": "A contact puts up a picture (XEP-0084); the client has its very bytes.",
     "resume": "The connection is cut and a message comes meanwhile. The client resumes its "
               "session (XEP-0198) and shows the message once.",
 }
 
 # Client -> cell -> what is known.
+ONLY_WAITING = "no XEP-0313: only what waited for it"
 MATRIX = {
     Gajim: {
         "log-in": Works("SCRAM-SHA-512"),
-        "message": Works(), "carbons": Works(), "block": Works(), "resume": Works(),
+        "history": Works(), "message": Works(), "carbons": Works(), "block": Works(),
+        "avatar": Works(), "resume": Works(),
     },
     Dino: {
         "log-in": Works("SCRAM-SHA-1"),
-        "message": Works(), "carbons": Works(), "block": Works("details of the contact"),
+        "history": Works(), "message": Works(), "carbons": Works(),
+        "block": Works("details of the contact"),
+        "avatar": Works("when the conversation is opened"),
         "resume": Works("it notices a cut with its next ping only, so it can take 90 seconds"),
     },
     SeatedProfanity: {
         "log-in": Works("SCRAM-SHA-512"),
+        "history": Works(
+            "`/mam on`; when a conversation is opened, unless a new message opens it first; the "
+            "oldest 50 messages of the last seven days only, since it asks for the next page in a "
+            "form that XEP-0059 does not know"),
         "message": Works(), "carbons": Works(), "block": Works("`/blocked add`"),
-        "resume": Works(),
+        "avatar": Works("`/avatar get`, which keeps it as a file"), "resume": Works(),
     },
     SeatedPidgin: {
         "log-in": Works("SCRAM-SHA-512"),
-        "message": Works(),
+        "history": Works(ONLY_WAITING), "message": Works(),
         "carbons": NotOffered("needs a plugin that Pidgin does not bring"),
-        "block": Works("menu of the contact"),
+        "block": Works("menu of the contact"), "avatar": Works(),
         "resume": NotOffered("Pidgin 2 has no stream management"),
     },
     Mcabber: {
         "log-in": Works(
             "PLAIN; its library knows no other mechanism that is still offered, so the home has "
             "to allow it (`plain = true` in `snug.toml`)"),
-        "message": Works(), "carbons": Works("`set carbons = 1`"),
+        "history": Works(ONLY_WAITING), "message": Works(), "carbons": Works("`set carbons = 1`"),
         "block": NotOffered("no command for XEP-0191"),
+        "avatar": NotOffered("it shows no pictures"),
         "resume": NotOffered("its library has no stream management"),
     },
     Poezio: {
@@ -62,26 +76,32 @@ MATRIX = {
             "SCRAM-SHA-512, over TLS 1.2 only (`MaxProtocol = TLSv1.2` in a file that "
             "`OPENSSL_CONF` names): over TLS 1.3 Debian 12's slixmpp binds the log-in to "
             "tls-unique, which TLS 1.3 does not have"),
-        "message": Works(), "carbons": Works(), "block": Works("`/block`"),
+        "history": Works("when the conversation is opened"),
+        "message": Works(), "carbons": Works(), "block": Works("`/block`"), "avatar": Works(),
         "resume": Works("`enable_smacks = true`"),
     },
     Slixmpp: {
         "log-in": Works("SCRAM-SHA-512"),
-        "message": Works(), "carbons": Works(), "block": Works(), "resume": Works(),
+        "history": Works(), "message": Works(), "carbons": Works(), "block": Works(),
+        "avatar": Works(), "resume": Works(),
     },
     Aioxmpp: {
         "log-in": Works("SCRAM-SHA-256"),
-        "message": Works(), "carbons": Works(), "block": Works(), "resume": Works(),
+        "history": Works(ONLY_WAITING), "message": Works(), "carbons": Works(), "block": Works(),
+        "avatar": Works(), "resume": Works(),
     },
     Nbxmpp: {
         "log-in": Works("SCRAM-SHA-512"),
-        "message": Works(), "carbons": Works("enabled by hand: it only unwraps them"),
-        "block": Works(), "resume": Works(),
+        "history": Works(), "message": Works(),
+        "carbons": Works("enabled by hand: it only unwraps them"),
+        "block": Works(), "avatar": Works(), "resume": Works(),
     },
     XmppJs: {
         "log-in": Works("SCRAM-SHA-1"),
-        "message": Works(), "carbons": Works("by hand: it has no such module"),
-        "block": Works("by hand: it has no such module"), "resume": Works(),
+        "history": Works(ONLY_WAITING), "message": Works(),
+        "carbons": Works("by hand: it has no such module"),
+        "block": Works("by hand: it has no such module"),
+        "avatar": NotOffered("it has no such module"), "resume": Works(),
     },
 }
 

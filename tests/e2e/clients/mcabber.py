@@ -25,6 +25,7 @@ class Mcabber(Client):
     """One running mcabber."""
 
     title = resource = "mcabber"
+    has_archive = False
     hopeless = "no supported SASL auth mechanisms found"
 
     def start(self):

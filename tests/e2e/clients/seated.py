@@ -46,6 +46,10 @@ class SeatedProfanity(Client):
         """Profanity asks what to do, and sends nothing before it has an answer."""
         self.driver.see("TLS certificate verification failed", REFUSAL_SECONDS)
 
+    def look_for_picture(self, jid):
+        """Asks for it."""
+        self.driver.type(f"/avatar get {jid}")
+
     def open_history(self, jid):
         """Profanity asks the archive when a conversation is opened."""
         self.driver.type(f"/msg {jid}")
@@ -71,7 +75,7 @@ class SeatedProfanity(Client):
 class SeatedPidgin(Client):
     """Pidgin; looked at in its windows."""
 
-    title, resource = "Pidgin", "desk"
+    title, resource, has_archive = "Pidgin", "desk", False
 
     def __init__(self, seat):
         """Prepares its folder once."""

@@ -12,6 +12,7 @@ import time
 import xml.etree.ElementTree as ET
 
 from clients.scram import Scram, b64
+from waiting import until
 
 CLIENT = "jabber:client"
 STREAMS = "http://etherx.jabber.org/streams"
@@ -314,3 +315,24 @@ class Wire:
 
     def __exit__(self, *_):
         self.close()
+
+
+def befriend(home, one, other):
+    """Makes two people contacts of each other."""
+    wires = []
+    for name in (one, other):
+        wire = Wire(home)
+        wire.login(name, home.passwords[name])
+        wire.presence()
+        wires.append(wire)
+    for wire, name in ((wires[0], other), (wires[1], one)):
+        wire.presence(type="subscribe", to=home.jid(name))
+        wire.presence(type="subscribed", to=home.jid(name))
+
+    def friends(wire):
+        answer = wire.iq("get", f"<query xmlns='{ROSTER}'/>")
+        return any(item.get("subscription") == "both"
+                   for item in answer.iter(f"{{{ROSTER}}}item"))
+    for wire in wires:
+        until("them to be contacts", lambda wire=wire: friends(wire))
+        wire.close()

@@ -61,7 +61,7 @@ class Agent:
 
     async def fetch(self, jid, metadata):
         """Fetches it."""
-        for descriptor in metadata.get("image/png", ()):
+        for descriptor in metadata:
             data = await descriptor.get_image_bytes()
             tell("avatar", jid=str(jid.bare()), hash=descriptor.normalized_id, bytes=len(data))
 

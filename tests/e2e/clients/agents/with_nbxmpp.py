@@ -1,6 +1,5 @@
 """A client written with nbxmpp. Its authorities are the machine's (GLib asks GnuTLS)."""
 
-
 import os
 
 from gi.repository import GLib
@@ -8,11 +7,12 @@ from nbxmpp.client import Client
 from nbxmpp.const import ConnectionProtocol, ConnectionType, Mode
 from nbxmpp.namespaces import Namespace
 from nbxmpp.protocol import JID, Iq, Message, Presence
-from nbxmpp.structs import StanzaHandler
+from nbxmpp.structs import DiscoIdentity, StanzaHandler
 from talk import listen, settings, tell
 
 AGAIN_MS = 500
-
+IDENTITIES = [DiscoIdentity(category="client", type="bot", name="nbxmpp")]
+FEATURES = [Namespace.DISCO_INFO, Namespace.CAPS, Namespace.AVATAR_METADATA + "+notify"]
 
 
 class Agent:
@@ -35,6 +35,7 @@ class Agent:
                              ("connection-failed", self.lost),
                              ("resume-successful", lambda *_: tell("resumed"))):
             self.client.subscribe(signal, slot)
+        self.client.get_module("EntityCaps").set_caps(IDENTITIES, FEATURES, "https://nbxmpp.test")
         # After the library's own handlers, which take a message out of its wrapping.
         self.client.register_handler(
             StanzaHandler(name="message", callback=self.message, priority=60))
@@ -50,7 +51,9 @@ class Agent:
         """Copies are on their way."""
         if answer.getType() != "result":
             tell("failed", why=str(answer))
-        self.client.send_stanza(Presence())
+        presence, caps = Presence(), self.client.get_module("EntityCaps").caps
+        presence.setTag("c", namespace=Namespace.CAPS, attrs=caps._asdict())
+        self.client.send_stanza(presence)
         tell("online")
 
     def lost(self, *_):
@@ -77,9 +80,14 @@ class Agent:
         """Somebody has a new picture."""
         metadata, jid = properties.pubsub_event.data, properties.jid
         for hash_ in metadata.avatar_shas if metadata else ():
+            # The library keeps weak references only to those whom it calls back.
             self.client.get_module("UserAvatar").request_avatar_data(
-                hash_, jid=jid, callback=lambda task, jid=jid, hash_=hash_: tell(
-                    "avatar", jid=jid.bare, hash=hash_, bytes=len(task.finish().data)))
+                hash_, jid=jid, callback=self.fetched, user_data=jid)
+
+    def fetched(self, task):
+        """The picture itself."""
+        picture = task.finish()
+        tell("avatar", jid=task.get_user_data().bare, hash=picture.sha, bytes=len(picture.data))
 
     def obey(self, order):
         """Does what the tests want, and tells how it went."""
@@ -99,7 +107,7 @@ class Agent:
                 [JID.from_string(order["jid"])], callback=finished)
         elif order["do"] == "history":
             own = self.client.get_bound_jid().new_as_bare()
-            self.client.get_module("MAM").make_query(own, callback=finished)
+            self.client.get_module("MAM").make_query(own, queryid="all", callback=finished)
         elif order["do"] == "quit":
             os._exit(0)
 

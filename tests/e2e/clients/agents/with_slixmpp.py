@@ -1,6 +1,8 @@
 """A client written with slixmpp. Its authorities are the machine's."""
 
 import asyncio
+import base64
+import hashlib
 import os
 from pathlib import Path
 
@@ -66,6 +68,12 @@ class Agent(slixmpp.ClientXMPP):
             await self["xep_0191"].block(slixmpp.JID(order["jid"]))
         elif order["do"] == "settle":
             await self["xep_0199"].send_ping(self.boundjid.domain)
+        elif order["do"] == "picture":
+            data = base64.b64decode(order["data"])
+            await self["xep_0084"].publish_avatar(data)
+            await self["xep_0084"].publish_avatar_metadata([{
+                "id": hashlib.sha1(data).hexdigest(), "type": "image/png", "bytes": str(len(data)),
+                "width": str(order["width"]), "height": str(order["width"])}])
         elif order["do"] == "history":
             async for result in self["xep_0313"].iterate():
                 self.saw(result["mam_result"]["forwarded"]["stanza"], "archive")

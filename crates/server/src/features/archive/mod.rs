@@ -49,6 +49,8 @@ pub const TABLES: &[&str] =
 
 /// See the module.
 pub const FEATURE: Feature = Feature {
+    // Of the server too: clients such as Profanity ask nobody else.
+    disco: &[ns::MAM],
     // §7; also those that fill in the field `include-groupchat`.
     disco_account: &[ns::MAM, ns::MAM_EXTENDED, ns::MAM_GROUPCHAT_FIELD],
     iq: &[
