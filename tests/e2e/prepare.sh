@@ -11,9 +11,9 @@ WANTED=$HERE/requirements.txt
 LIBRARIES=$HERE/requirements-clients.txt
 
 sh "$HERE/../need-packages.sh" \
-    adwaita-icon-theme chromium dbus fonts-dejavu-core iproute2 iputils-ping libnss3-tools libotr5 \
-    mcabber nftables nmap openbox openssl pidgin pidgin-otr poppler-utils procps profanity python3 \
-    python3-venv scrot tmux util-linux xdotool xvfb
+    adwaita-icon-theme chromium curl dbus fonts-dejavu-core iproute2 iputils-ping libnss3-tools \
+    libotr5 mcabber nftables nmap openbox openssl pidgin pidgin-otr poppler-utils procps profanity \
+    python3 python3-venv scrot tmux util-linux xdotool xvfb
 if [ "${1:-}" = clients ]; then
     sh "$HERE/../need-packages.sh" \
         dino-im gajim gajim-omemo gir1.2-soup-3.0 glib-networking poezio python3-gi

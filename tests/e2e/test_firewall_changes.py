@@ -262,3 +262,36 @@ def test_going_back_by_hand(box):
     box.snug("rollback")
     assert box.open() == USUAL and not (box.folder / "armed").exists()
     assert box.status()["state"] == "rolled-back"
+
+
+def test_the_panel_reached_from_home_confirms_a_change(box, output):
+    """The real panel in the box; a device at home looks at it, and the unit's command confirms."""
+    box.snug("start")
+    box.settings(SSH + f'[panel]\nlisten = ["[::]:8443"]\ndata_dir = "{box.folder}/data"\n'
+                 f'[admin]\nsocket = "{box.folder}/none.sock"\n')
+    word = box.folder / "word"
+    word.mkdir()
+    # The panel reads how the firewall is where the unit leaves it: in /run.
+    place = (f"mount -t tmpfs none /run && mkdir /run/snug-firewall && "
+             f"mount --bind {box.folder}/run /run/snug-firewall && exec \"$@\"")
+    command = box.world.words("box", "sh", "-c", place, "panel", PROGRAMS / "snug-admin",
+                              "--config", box.config)
+    with open(output / "snug-admin.log", "ab") as log:
+        panel = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                 env={**os.environ, "RUNTIME_DIRECTORY": str(word)})
+    reached = word / "firewall-reached"
+    try:
+        inside = {"do": "tcp", "to": "10.20.0.2", "ports": [8443]}
+        until("the panel to listen", lambda: box.world.probe("box", **inside), 60)
+        box.snug("apply")
+        look = ["curl", "--silent", "--insecure", "--max-time", "60", "--output", "/dev/null"]
+        box.world.inside("box", *look, "https://10.20.0.2:8443/health")
+        assert not reached.exists(), "the machine itself shows nothing"
+        box.world.inside("lan", *look, "https://10.20.0.2:8443/health")
+        until("word of the panel", reached.exists, 10)
+    finally:
+        panel.kill()
+        panel.wait()
+    assert reached.read_text().strip() == box.status()["at"]
+    assert "Confirmed" in box.snug("confirm", "--reached", reached)
+    assert box.status()["state"] == "in-force" and not (box.folder / "armed").exists()

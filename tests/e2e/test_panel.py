@@ -33,7 +33,7 @@ SECRET_PART = "5EC4E7ABCDEF0123456789"
 PAGES = ["/", "/people", "/people/add", "/person/ann", "/person/bob", "/person/bob/delete",
          "/push/bob",
          "/fingerprints", "/fingerprints/ann", "/fingerprints/bob", "/keyring/bob", "/sheet",
-         "/clients", "/devices", "/encryption",
+         "/clients", "/devices", "/encryption", "/firewall",
          "/health", "/ca", "/privacy", "/sign-out"]
 OPEN_PAGES = ["/", "/sign-in", "/health", "/ca", "/privacy", "/setup"]
 

@@ -32,6 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         lan_only: true,
         store_dir: "/".into(),
         offline_messages: 1000,
+        run_dir: None,
         fault: None,
     };
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();

@@ -28,6 +28,7 @@ pub mod new_password;
 pub mod pages;
 pub mod problem;
 pub mod qr;
+pub mod reached;
 pub mod report;
 pub mod start;
 pub mod throttle;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub store_dir: PathBuf,
     /// Messages kept per account while nobody is connected; the privacy page says so.
     pub offline_messages: u32,
+    /// Where word is left for other units, by systemd's `RuntimeDirectory=`.
+    pub run_dir: Option<PathBuf>,
     /// Why these are default settings, if the file could not be used.
     pub fault: Option<String>,
 }
@@ -69,6 +72,8 @@ pub struct Panel {
     pub daemon: access::Daemon,
     /// The health report.
     pub health: report::Health,
+    /// Word that the panel was reached.
+    pub reached: reached::Reached,
     tries: Mutex<throttle::Throttle>,
 }
 
@@ -83,6 +88,7 @@ impl Panel {
         Arc::new(Self {
             daemon: access::Daemon::new(&settings.socket),
             health: report::Health::new(root, &settings),
+            reached: reached::Reached::new(root, settings.run_dir.as_deref()),
             tries: Mutex::new(throttle::Throttle::default()),
             settings,
         })

@@ -107,6 +107,10 @@ pub const HEALTH_AGE_MAX: Duration = Duration::from_secs(10);
 /// board; after that the daemon counts as not answering.
 pub const HEALTH_DAEMON_TIME_MAX: Duration = Duration::from_secs(15);
 
+/// How often the page of the firewall looks by itself for the end of a change, every two seconds:
+/// longer than the minute after which a change is taken back.
+pub const FIREWALL_LOOKS_MAX: u32 = 40;
+
 /// How long the list of network interfaces is believed when deciding who is at home.
 pub const INTERFACES_AGE_MAX: Duration = Duration::from_secs(10);
 

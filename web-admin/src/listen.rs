@@ -15,6 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
+use health::facts::boot_millis;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -34,6 +35,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// The address a request came from; each request carries it as an extension.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
+
+/// When the connection of a request was accepted, milliseconds since the machine started; each
+/// request carries it as an extension.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted(pub u64);
 
 /// Says which peers may talk to the panel.
 pub type Admit = Box<dyn Fn(IpAddr) -> bool + Send + Sync>;
@@ -105,6 +111,7 @@ impl Door {
         (stream, peer, permit): (TcpStream, SocketAddr, OwnedSemaphorePermit),
         stop: &watch::Receiver<bool>,
     ) {
+        let accepted = Accepted(boot_millis());
         let address = peer.ip().to_canonical();
         if !(self.admit)(address) {
             tracing::debug!("closed a connection from {address}, which is not at home");
@@ -117,12 +124,17 @@ impl Door {
         let door = Arc::clone(self);
         let stop = stop.clone();
         connections.spawn(async move {
-            door.talk(stream, address, stop).await;
+            door.talk(stream, (address, accepted), stop).await;
             drop((place, permit));
         });
     }
 
-    async fn talk(&self, stream: TcpStream, peer: IpAddr, mut stop: watch::Receiver<bool>) {
+    async fn talk(
+        &self,
+        stream: TcpStream,
+        (peer, accepted): (IpAddr, Accepted),
+        mut stop: watch::Receiver<bool>,
+    ) {
         let handshake = tokio::time::timeout(HANDSHAKE_TIME_MAX, self.acceptor.accept(stream));
         let stream = tokio::select! {
             result = handshake => match result {
@@ -133,7 +145,7 @@ impl Door {
             },
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        let pages = Pages { router: TowerToHyperService::new(self.pages.clone()), peer };
+        let pages = Pages { router: TowerToHyperService::new(self.pages.clone()), peer, accepted };
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME_MAX)
@@ -156,6 +168,7 @@ impl Door {
 struct Pages {
     router: TowerToHyperService<Router>,
     peer: IpAddr,
+    accepted: Accepted,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Pages {
@@ -166,6 +179,7 @@ impl hyper::service::Service<Request<Incoming>> for Pages {
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(Peer(self.peer));
+        request.extensions_mut().insert(self.accepted);
         hyper::service::Service::call(&self.router, request)
     }
 }

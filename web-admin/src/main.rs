@@ -99,6 +99,7 @@ async fn run(config: Config, fault: Option<String>) -> Result<(), String> {
         lan_only: config.panel.lan_only,
         store_dir: config.server.data_dir,
         offline_messages: config.limits.offline_messages,
+        run_dir: std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from),
         fault,
     };
     let running = snug_admin::start(settings, sockets).map_err(|e| e.to_string())?;

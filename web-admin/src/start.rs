@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{Next, from_fn};
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::watch;
@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::lan::{self, Gate};
 use crate::limits::PAGE_TIME_MAX;
-use crate::listen::Door;
+use crate::listen::{Accepted, Door, Peer};
 use crate::problem::Problem;
 use crate::tls::{Identity, TlsError};
 use crate::{App, Panel, Settings, assets, certificate, headers, names, pages};
@@ -104,6 +104,16 @@ pub fn router(app: &App) -> Router {
             Problem::Ours.into_response()
         }))
         .layer(from_fn(headers::put))
+        .layer(from_fn_with_state(App::clone(app), note_reached))
+}
+
+/// Says that the panel was reached, for a change of the firewall that waits to hear so.
+async fn note_reached(State(app): State<App>, request: Request, next: Next) -> Response {
+    let from = request.extensions();
+    if let (Some(Peer(peer)), Some(Accepted(accepted))) = (from.get(), from.get()) {
+        app.reached.note(*peer, *accepted);
+    }
+    next.run(request).await
 }
 
 /// Ends what takes too long.

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Secret, accounts, archive, concierge, daemon, devices, fingerprints, panel, protection, push,
-    sessions, setup, tls, transfer,
+    Secret, accounts, archive, concierge, daemon, devices, fingerprints, firewall, panel,
+    protection, push, sessions, setup, tls, transfer,
 };
 
 /// Version of the protocol on the socket. Both ends must agree exactly: they are
@@ -214,6 +214,10 @@ requests! {
     FingerprintRemove(fingerprints::Remove) -> fingerprints::Entry,
     /// Change label, device or state of a fingerprint.
     FingerprintUpdate(fingerprints::Update) -> fingerprints::Entry,
+    /// Choose from where chat clients may connect.
+    FirewallChoose(firewall::Choose) -> firewall::Table,
+    /// What may pass the firewall?
+    FirewallShow(firewall::Show) -> firewall::Table,
     /// End the panel session of the token.
     PanelSignOut(panel::SignOut) -> panel::Done,
     /// Sign in to the panel.

@@ -17,6 +17,7 @@ pub mod concierge;
 pub mod daemon;
 pub mod devices;
 pub mod fingerprints;
+pub mod firewall;
 pub mod frame;
 pub mod panel;
 pub mod protection;

@@ -11,7 +11,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 11] = [
     ("crates/firewall", &["config"]),
     ("crates/health", &[]),
     ("crates/otr", &[]),
-    ("crates/server", &["admin-api", "config", "health", "otr", "store", "xmpp"]),
+    ("crates/server", &["admin-api", "config", "firewall", "health", "otr", "store", "xmpp"]),
     ("crates/store", &[]),
     ("crates/xmpp", &[]),
     ("tests", &["admin-api", "config", "health", "otr", "server", "store", "xmpp"]),

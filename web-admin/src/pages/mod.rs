@@ -10,6 +10,7 @@ pub mod clients;
 pub mod devices;
 pub mod encryption;
 pub mod fingerprints;
+pub mod firewall;
 pub mod health;
 pub mod history;
 pub mod home;
@@ -46,6 +47,7 @@ pub static ALL: &[&Page] = &[
     &protection::PAGE,
     &clients::PAGE,
     &history::PAGE,
+    &firewall::PAGE,
     &health::PAGE,
     &encryption::PAGE,
     &devices::PAGE,

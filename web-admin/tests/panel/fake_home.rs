@@ -6,7 +6,7 @@ use std::time::Duration;
 use admin_api::accounts::{self, Account, Role, State};
 use admin_api::fingerprints::{Change, Entry};
 use admin_api::{Envelope, Problem, ProblemKind, Request, Secret, UnixTime};
-use admin_api::{archive, devices, panel, protection, push, sessions, setup, tls};
+use admin_api::{archive, devices, firewall, panel, protection, push, sessions, setup, tls};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use serde_json::Value;
 
@@ -40,6 +40,7 @@ pub(crate) struct Home {
     pub(crate) files: bool,
     pub(crate) now: UnixTime,
     pub(crate) keep: archive::Keep,
+    pub(crate) wall: firewall::Table,
     /// Whose history was deleted; `None` = everybody's.
     pub(crate) erased: Vec<Option<String>>,
     pub(crate) loopback_login: Option<Result<u32, String>>,
@@ -76,6 +77,7 @@ impl Home {
             files: false,
             now: snug_admin::when::now(),
             keep: archive::Keep::DEFAULT,
+            wall: wall(),
             erased: Vec::new(),
             loopback_login: Some(Ok(80)),
             authority: (key, params),
@@ -226,14 +228,13 @@ impl Home {
                 Err(Problem::new(ProblemKind::Forbidden, "Only an administrator can do this."))
             }
             Request::ArchiveShow(_) => json(self.kept()),
-            Request::ArchiveSet(call) => {
-                self.keep = call.keep;
-                json(self.kept())
-            }
+            Request::ArchiveSet(call) => json(self.set_keep(call.keep)),
             Request::ArchiveDelete(call) => {
                 self.erased.push(call.name);
                 json(archive::Deleted { messages: 3, finished: true })
             }
+            Request::FirewallShow(_) => json(&self.wall),
+            Request::FirewallChoose(call) => json(self.choose(&call)),
             Request::DeviceList(call) => {
                 let of = |d: &&devices::Device| d.owner == call.name;
                 json(self.devices.iter().filter(of).collect::<Vec<_>>())
@@ -290,6 +291,16 @@ impl Home {
             Request::ProtectionOne(call) => self.jid(&call.name) == caller,
             _ => false,
         }
+    }
+
+    fn choose(&mut self, call: &firewall::Choose) -> &firewall::Table {
+        self.wall.chat_from = call.chat_from;
+        &self.wall
+    }
+
+    fn set_keep(&mut self, keep: archive::Keep) -> archive::Kept {
+        self.keep = keep;
+        self.kept()
     }
 
     fn kept(&self) -> archive::Kept {
@@ -466,4 +477,18 @@ impl Home {
 
 pub(super) fn json(value: impl serde::Serialize) -> Result<Value, Problem> {
     Ok(serde_json::to_value(value).expect("JSON"))
+}
+
+fn wall() -> firewall::Table {
+    let row = |title: &str, traffic: &str, peer: &str| firewall::Row {
+        title: title.to_owned(),
+        traffic: traffic.to_owned(),
+        peer: peer.to_owned(),
+        why: "Because.".to_owned(),
+    };
+    firewall::Table {
+        incoming: vec![row("Chat clients", "TCP 5222, 5223", "home")],
+        outgoing: vec![row("The time of day", "UDP 123", "anywhere")],
+        ..firewall::Table::default()
+    }
 }

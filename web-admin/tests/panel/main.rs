@@ -7,6 +7,7 @@ mod certificate;
 mod door;
 mod fake;
 mod fingerprints;
+mod firewall;
 mod forms;
 mod health;
 mod history;
@@ -90,6 +91,7 @@ fn settings(dir: &Path) -> Settings {
         lan_only: true,
         store_dir: "/".into(),
         offline_messages: 1000,
+        run_dir: None,
         fault: None,
     }
 }

@@ -4,6 +4,9 @@
 //! kernel what is in force.
 
 use std::path::Path;
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
 
 use super::{below, read};
 
@@ -15,7 +18,7 @@ pub const STATUS_FILE: &str = "status";
 pub struct Firewall {
     /// How it is.
     pub state: FirewallState,
-    /// When that came about: milliseconds of `CLOCK_BOOTTIME`, which also tells changes apart.
+    /// When that came about: [`boot_millis`], which also tells changes apart.
     pub at: u64,
     /// While waiting: when the change is taken back, seconds since 1970; `None` = never.
     pub until: Option<u64>,
@@ -37,6 +40,13 @@ pub enum FirewallState {
     RolledBack,
     /// A change is in force and waits to be confirmed.
     Waiting,
+}
+
+/// Milliseconds since the machine started; jumps of the clock do not touch it.
+#[must_use]
+pub fn boot_millis() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).map(Duration::from);
+    now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl FirewallState {

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 pub use clock::Clock;
 pub use disk::Disk;
-pub use firewall::{Firewall, FirewallState, STATUS_FILE};
+pub use firewall::{Firewall, FirewallState, STATUS_FILE, boot_millis};
 pub use load::Load;
 pub use memory::Memory;
 pub use temperature::Sensor;

@@ -90,6 +90,8 @@ pub(super) fn need(request: &Request) -> Need<'_> {
         | Request::FingerprintAdd(_)
         | Request::FingerprintRemove(_)
         | Request::FingerprintUpdate(_)
+        | Request::FirewallChoose(_)
+        | Request::FirewallShow(_)
         | Request::ProtectionSet(_)
         | Request::ProtectionShow(_)
         | Request::PushChoose(_)

@@ -16,6 +16,7 @@ mod concierge;
 mod daemon;
 mod devices;
 pub(crate) mod fingerprints;
+mod firewall;
 pub mod panel;
 mod protection;
 mod push;
@@ -261,6 +262,8 @@ async fn dispatch(
         Request::FingerprintUpdate(c) => {
             reply_to(&c, fingerprints::update(daemon, caller.name(), &c).await)
         }
+        Request::FirewallChoose(c) => reply_to(&c, firewall::choose(daemon, &c).await),
+        Request::FirewallShow(c) => reply_to(&c, firewall::show(daemon)),
         Request::PanelRevoke(c) => reply_to(&c, panel::revoke(daemon, caller, &c).await),
         Request::PanelSessions(c) => reply_to(&c, panel::sessions(daemon, caller)),
         Request::PanelSignIn(c) => reply_to(&c, panel::sign_in(daemon, &c).await),

@@ -9,8 +9,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use health::facts::{Firewall, FirewallState, STATUS_FILE};
-use nix::time::{ClockId, clock_gettime};
+use health::facts::{Firewall, FirewallState, STATUS_FILE, boot_millis};
 
 use crate::failure::Failure;
 
@@ -91,12 +90,6 @@ impl Keep {
         let status = Firewall { state, at: boot_millis(), until, fault };
         write(&self.run, STATUS_FILE, &status.to_text(), 0o644)
     }
-}
-
-/// Milliseconds since the machine started; jumps of the clock do not touch it.
-fn boot_millis() -> u64 {
-    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).map(std::time::Duration::from);
-    now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(0))
 }
 
 /// Replaces a file in one step, durably.

@@ -4,6 +4,7 @@ mod accounts;
 mod archive;
 mod daemon;
 mod fingerprints;
+mod firewall;
 mod panel;
 mod protection;
 mod sessions;
