@@ -35,17 +35,28 @@ def home(make_home):
 
 
 @pytest.fixture(scope="module")
-def panel(home, tmp_path_factory):
-    """Ann at the panel."""
+def browser(home, tmp_path_factory):
+    """A browser that trusts the home."""
     browser = Browser(tmp_path_factory.mktemp("browser"))
     browser.trust(home.authority)
-    with browser.visit(home.panel_url) as window:
-        window.go("/sign-in")
-        window.field("Your name or chat address").fill("ann")
-        window.field("Password").fill(home.passwords["ann"])
-        window.press("Sign in")
-        yield window
+    yield browser
     browser.stop()
+
+
+@pytest.fixture(scope="module")
+def panel(home, browser):
+    """Ann at the panel."""
+    with browser.visit(home.panel_url) as window:
+        sign_in(window, home, "ann")
+        yield window
+
+
+def sign_in(window, home, name):
+    """With the password of the chat account."""
+    window.go("/sign-in")
+    window.field("Your name or chat address").fill(name)
+    window.field("Password").fill(home.passwords[name])
+    window.press("Sign in")
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +92,15 @@ def download(panel, name, client, path):
     coming.value.save_as(path)
 
 
-def test_the_panels_files_verify_without_a_step_by_hand(home, panel, people):
-    """Put where the page says, before the programs start."""
+def test_the_panels_files_verify_without_a_step_by_hand(home, panel, browser, people):
+    """Put where the page says, before the programs start; Bob, a member, takes his own."""
     ann, bob = people
-    download(panel, "bob", "Pidgin", bob.config / "otr.fingerprints")
+    with browser.visit(home.panel_url) as window:
+        sign_in(window, home, "bob")
+        assert window.go("/keyring/ann") == 403
+        download(window, "bob", "Pidgin", bob.config / "otr.fingerprints")
+        window.picture(bob.folder / "keyring.png")
+        window.assert_accessible()
     folder = ann.folder / "data" / "profanity" / "otr" / ann.jid.replace("@", "_at_")
     download(panel, "ann", "Profanity", folder / "fingerprints.txt")
     ann.start().wait_logged_in()

@@ -24,6 +24,12 @@ pub static ALLOWED: &[(Verb, &str)] = &[
     (Verb::Send, "/fingerprints/{name}/mark"),
     // The daemon makes a phrase only for whoever it is.
     (Verb::Send, "/fingerprints/{name}/phrase"),
+    // Their own; the page itself looks whose it is.
+    (Verb::Look, "/keyring/{name}"),
+    (Verb::Look, "/keyring/{name}/file/{client}"),
+    (Verb::Send, "/keyring/{name}/look"),
+    (Verb::Send, "/keyring/{name}/take"),
+    (Verb::Look, "/sheet"),
     (Verb::Look, "/encryption"),
     (Verb::Send, "/encryption/count"),
     (Verb::Look, "/devices"),

@@ -87,7 +87,8 @@ async fn everybody(member: Member) -> Result<Response, Problem> {
     })
 }
 
-fn name_of(named: &accounts::Named) -> &str {
+/// What people call them.
+pub(super) fn name_of(named: &accounts::Named) -> &str {
     if named.display_name.is_empty() { link::local(&named.jid) } else { &named.display_name }
 }
 
@@ -308,7 +309,7 @@ async fn show(
 
 /// Address and shown name of the account called `name`. An administrator sees those that are being
 /// deleted as well.
-async fn known(member: &Member, name: &str) -> Result<(String, String), Problem> {
+pub(super) async fn known(member: &Member, name: &str) -> Result<(String, String), Problem> {
     if member.session.is_admin() {
         let account = member.call(accounts::Show { name: name.to_owned() }).await?;
         let shown = shown_name(&account).to_owned();

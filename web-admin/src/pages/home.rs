@@ -62,6 +62,7 @@ struct MemberView {
     /// Keys of which the person has not said whether they are theirs.
     unconfirmed: usize,
     keys_href: String,
+    keyring_href: String,
     /// The others.
     people: usize,
     devices: usize,
@@ -92,6 +93,7 @@ async fn for_member(member: &Member) -> Result<Response, Problem> {
         unconfirmed: good.clone().filter(|k| k.confirmed.is_none()).count(),
         keys: good.count(),
         keys_href: link::fingerprints(&person.jid),
+        keyring_href: link::keyring(&person.jid),
         people: people.iter().filter(|p| p.jid != person.jid).count(),
         devices: devices.len(),
     })

@@ -10,10 +10,9 @@ use askama::Template;
 use axum::response::Response;
 use axum::routing::get;
 
-use super::fingerprints::{self, groups, is_given_on};
-use super::people::shown_name;
+use super::fingerprints::{self, groups, is_given_on, name_of};
 use super::{Needs, Page, Route};
-use crate::access::Admin;
+use crate::access::Member;
 use crate::limits::SHEET_PEOPLE_MAX;
 use crate::link;
 use crate::problem::Problem;
@@ -70,25 +69,24 @@ struct Seal {
     groups: Vec<String>,
 }
 
-async fn show(admin: Admin) -> Result<Response, Problem> {
-    let entries = admin.call(List { name: None }).await?;
-    let accounts = admin.call(accounts::List {}).await?;
-    let active = accounts.iter().filter(|a| !matches!(a.state, accounts::State::Deleted { .. }));
+async fn show(member: Member) -> Result<Response, Problem> {
+    let entries = member.call(List { name: None }).await?;
+    let names = member.call(accounts::Names {}).await?;
     let (mut people, mut without, mut left_out) = (Vec::new(), Vec::new(), 0);
-    for account in active {
+    for account in &names {
         let own: Vec<&Entry> =
             entries.iter().filter(|e| e.jid == account.jid && is_given_on(e)).collect();
         if own.is_empty() {
-            without.push(shown_name(account).to_owned());
+            without.push(name_of(account).to_owned());
         } else if people.len() == SHEET_PEOPLE_MAX {
             left_out += 1;
         } else {
-            people.push(person(&admin, account, &own).await?);
+            people.push(person(&member, account, &own).await?);
         }
     }
-    let own = &admin.session.person.jid;
+    let own = &member.session.person.jid;
     render(&View {
-        frame: admin.frame(&PAGE),
+        frame: member.frame(&PAGE),
         home: own.split_once('@').map_or(own.as_str(), |(_, domain)| domain).to_owned(),
         date: when::date(when::now()),
         people,
@@ -98,14 +96,14 @@ async fn show(admin: Admin) -> Result<Response, Problem> {
 }
 
 async fn person(
-    admin: &Admin,
-    account: &accounts::Account,
+    member: &Member,
+    account: &accounts::Named,
     own: &[&Entry],
 ) -> Result<Person, Problem> {
-    let history = admin.call(History { name: account.jid.clone(), before: None }).await?;
+    let history = member.call(History { name: account.jid.clone(), before: None }).await?;
     let prints: Vec<&str> = own.iter().map(|e| e.fingerprint.as_str()).collect();
     Ok(Person {
-        name: shown_name(account).to_owned(),
+        name: name_of(account).to_owned(),
         jid: account.jid.clone(),
         keys: own
             .iter()

@@ -29,6 +29,16 @@ fn put(daemon: &Fake, name: &str, hex: &str, state: State) {
     });
 }
 
+/// Bob is connected as `phone`.
+fn connect(stage: &Stage) {
+    stage.daemon.home(|home| {
+        let mut device = home.devices[0].clone();
+        device.owner = "bob@home.example".to_owned();
+        device.session = Some("bob@home.example/phone".to_owned());
+        home.devices.push(device);
+    });
+}
+
 /// A line of bob's client.
 fn line(peer: &str, hex: &str, trust: &str) -> String {
     format!("{peer}@home.example\tbob@home.example/\tprpl-jabber\t{hex}\t{trust}\n")
@@ -43,6 +53,7 @@ async fn open(stage: &Stage) -> Browser {
 #[tokio::test]
 async fn each_client_gets_the_file_that_it_needs() {
     let stage = stage(State::Attested);
+    connect(&stage);
     let mut browser = stage.ann().await;
     let page = browser.get("/keyring/bob").await.text();
     for words in ["%APPDATA%\\.purple\\otr.fingerprints", "bob_at_home.example", "only seen"] {
@@ -92,6 +103,7 @@ async fn each_state_goes_into_the_file_as_it_is() {
 #[tokio::test]
 async fn an_own_file_comes_back_with_the_familys_keys() {
     let stage = stage(State::Attested);
+    connect(&stage);
     put(&stage.daemon, "ann", OTHER, State::Revoked);
     let mut browser = open(&stage).await;
     let elsewhere = format!("eve@elsewhere.example\tbob@home.example/Den\tprpl-jabber\t{BOBS}\t\n");
@@ -156,6 +168,44 @@ async fn what_was_compared_with_a_client_is_taken_over() {
             .collect();
         assert_eq!(compared, [("ann@home.example", TRUSTED_KEY), ("joe@home.example", THIRD)]);
         assert_eq!(home.count("fingerprint-add"), 1, "once, though it came twice");
+    });
+}
+
+#[tokio::test]
+async fn a_member_has_a_keyring_and_adds_nothing() {
+    let stage = stage(State::Attested);
+    connect(&stage);
+    let mut browser = stage.browser();
+    browser.sign_in("bob").await;
+    for path in ["/keyring/ann", "/keyring/ann/file/pidgin"] {
+        assert_eq!(browser.get(path).await.status, 403, "{path}");
+    }
+    let file = line("ann", TRUSTED_KEY, "smp") + &line("ann", OTHER, "verified");
+    let page = browser.get("/fingerprints/bob").await;
+    assert!(page.body.contains("href=\"/keyring/bob\""));
+    assert!(!browser.get("/fingerprints/ann").await.body.contains("/keyring/ann"));
+    assert!(browser.get("/sheet").await.text().contains("bob@home.example"));
+    let pidgin = browser.get("/keyring/bob/file/pidgin").await.body;
+    assert!(pidgin.contains("ann@home.example\tbob@home.example/phone\tprpl"), "{pidgin}");
+    browser.get("/keyring/bob").await;
+    let theirs = browser.post_file("/keyring/ann/look", &[], ("otr.fingerprints", &file)).await;
+    assert_eq!(theirs.status, 403);
+    let page = browser.post_file("/keyring/bob/look", &[], ("otr.fingerprints", &file)).await;
+    assert!(page.text().contains("ask whoever looks after the home to add it"), "{}", page.text());
+    assert_eq!(page.body.matches("type=\"checkbox\"").count(), 1);
+    let key = |hex: &str| format!("{hex} ann@home.example");
+    let answer = browser.post("/keyring/ann/take", &[("key-0", &key(TRUSTED_KEY))]).await;
+    assert_eq!(answer.status, 403);
+    let answer = browser.post("/keyring/bob/take", &[("key-0", &key(OTHER))]).await;
+    assert_eq!(answer.status, 403, "the daemon refuses");
+    let answer = browser.post("/keyring/bob/take", &[("key-0", &key(TRUSTED_KEY))]).await;
+    let page = browser.follow(&answer).await;
+    assert!(page.text().contains("what was compared in person."), "{}", page.text());
+    stage.daemon.home(|home| {
+        assert_eq!(home.prints[0].state, State::ComparedInPerson);
+        let by = home.prints[0].compared.as_ref().map(|c| c.by.as_str());
+        assert_eq!(by, Some("bob@home.example"));
+        assert_eq!(home.prints.len(), 2, "nothing was added");
     });
 }
 

@@ -140,7 +140,9 @@ async fn a_member_gets_to_what_is_listed_for_members_and_nowhere_else() {
                 assert!(answer.text().contains("Only administrators"), "{}", answer.text());
                 refused += 1;
             }
-            if verb == Verb::Look && answer.status == 200 {
+            let is_page =
+                answer.status == 200 && answer.header("content-type").starts_with("text/html");
+            if verb == Verb::Look && is_page {
                 check_page(&path, &answer);
             }
         }

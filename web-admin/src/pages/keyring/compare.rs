@@ -115,7 +115,21 @@ fn found(jid: &str, fingerprint: String, trust: Trust, entries: &[Entry]) -> Fou
     Found { jid: jid.to_owned(), fingerprint, standing, trust, takeable }
 }
 
+impl Compared {
+    /// For somebody who may not add keys to the directory: only what is there can be taken over.
+    pub(super) fn only_known(&mut self) {
+        for found in &mut self.found {
+            found.takeable &= !found.is_new();
+        }
+    }
+}
+
 impl Found {
+    /// Is it not in the directory?
+    pub(super) fn is_new(&self) -> bool {
+        !matches!(self.standing, Standing::Same(_))
+    }
+
     /// Does it need somebody's attention?
     pub(super) fn is_alarming(&self) -> bool {
         match self.standing {
@@ -213,5 +227,10 @@ mod tests {
         assert_eq!(compared.found[1].trust, Trust::Own);
         assert_eq!((compared.count, compared.missing), (2, 1));
         assert_eq!((compared.elsewhere, compared.others), (1, 1));
+        let takeable = |c: &Compared| c.found.iter().map(|f| f.takeable).collect::<Vec<_>>();
+        let mut compared = compared;
+        assert_eq!(takeable(&compared), [true, true]);
+        compared.only_known();
+        assert_eq!(takeable(&compared), [false, true]);
     }
 }

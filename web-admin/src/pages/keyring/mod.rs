@@ -11,8 +11,8 @@ mod guide;
 use std::collections::BTreeSet;
 
 use admin_api::client_file::{Enough, Owner, merged};
-use admin_api::fingerprints::{Add, Entry, List, State, Update};
-use admin_api::{accounts, sessions};
+use admin_api::fingerprints::{Add, Entry, List, Mark, Marked, State, Update};
+use admin_api::{accounts, devices};
 use askama::Template;
 use axum::body::Body;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -26,10 +26,9 @@ use serde::Deserialize;
 
 use self::compare::{Compared, Found, Standing, Trust};
 use self::guide::Guide;
-use super::fingerprints::groups;
-use super::people::shown_name;
+use super::fingerprints::{groups, known, name_of};
 use super::{Needs, Page, Route, fingerprints};
-use crate::access::Admin;
+use crate::access::Member;
 use crate::address::{Asked, Segments};
 use crate::form::Form;
 use crate::limits::FOUND_KEYS_MAX;
@@ -56,15 +55,19 @@ pub static PAGE: Page = Page {
 /// Longest name of a resource that is asked for; Pidgin's users type some ten characters.
 const RESOURCE_CHARS_MAX: usize = 100;
 
-/// Whose keyring it is, if the signed-in person may see it.
-async fn owner(admin: &Admin, name: &str) -> Result<accounts::Account, Problem> {
-    admin.call(accounts::Show { name: name.to_owned() }).await
+/// Whose keyring it is: bare JID and shown name. Members see their own only.
+async fn owner(member: &Member, name: &str) -> Result<(String, String), Problem> {
+    let (jid, shown) = known(member, name).await?;
+    match member.session.is_admin() || member.is(&jid) {
+        true => Ok((jid, shown)),
+        false => Err(Problem::NotAdmin),
+    }
 }
 
 /// What everybody's keys are, and who there is.
-async fn family(admin: &Admin) -> Result<(Vec<Entry>, Vec<accounts::Account>), Problem> {
-    let entries = admin.call(List { name: None }).await?;
-    Ok((entries, admin.call(accounts::List {}).await?))
+async fn family(member: &Member) -> Result<(Vec<Entry>, Vec<accounts::Named>), Problem> {
+    let entries = member.call(List { name: None }).await?;
+    Ok((entries, member.call(accounts::Names {}).await?))
 }
 
 #[derive(Template)]
@@ -78,6 +81,8 @@ struct View {
     fingerprints_href: String,
     guides: Vec<Guide>,
     others: Vec<Other>,
+    /// Does whoever looks look after the home?
+    admin: bool,
     done: &'static str,
     /// What is wrong with the file.
     failed: Option<String>,
@@ -91,24 +96,24 @@ struct Other {
 }
 
 impl View {
-    async fn load(admin: &Admin, name: &str) -> Result<Self, Problem> {
-        let account = owner(admin, name).await?;
-        let (entries, people) = family(admin).await?;
-        let others = entries.iter().filter(|e| e.jid != account.jid).map(|entry| Other {
-            name: name_of(&people, &entry.jid),
+    async fn load(member: &Member, name: &str) -> Result<Self, Problem> {
+        let (jid, name) = owner(member, name).await?;
+        let (entries, people) = family(member).await?;
+        let others = entries.iter().filter(|e| e.jid != jid).map(|entry| Other {
+            name: name_among(&people, &entry.jid),
             groups: groups(&entry.fingerprint),
             state: entry.state,
         });
-        let name = shown_name(&account).to_owned();
         Ok(Self {
-            frame: admin.frame(&PAGE).titled(&format!("Keys for {name}’s chat app")),
-            href: link::keyring(&account.jid),
-            fingerprints_href: link::fingerprints(&account.jid),
-            guides: guide::all(&account.jid),
+            frame: member.frame(&PAGE).titled(&format!("Keys for {name}’s chat app")),
+            href: link::keyring(&jid),
+            fingerprints_href: link::fingerprints(&jid),
+            guides: guide::all(&jid),
             others: others.collect(),
+            admin: member.session.is_admin(),
             done: "",
             failed: None,
-            name_in_commands: link::local(&account.jid).to_owned(),
+            name_in_commands: link::local(&jid).to_owned(),
             name,
         })
     }
@@ -119,9 +124,9 @@ impl View {
     }
 }
 
-fn name_of(people: &[accounts::Account], jid: &str) -> String {
-    let known = people.iter().find(|account| account.jid == jid);
-    known.map_or_else(|| link::local(jid).to_owned(), |account| shown_name(account).to_owned())
+fn name_among(people: &[accounts::Named], jid: &str) -> String {
+    let known = people.iter().find(|named| named.jid == jid);
+    known.map_or_else(|| link::local(jid).to_owned(), |named| name_of(named).to_owned())
 }
 
 #[derive(Default, Deserialize)]
@@ -131,7 +136,7 @@ struct Query {
 }
 
 async fn show(
-    admin: Admin,
+    member: Member,
     Segments(name): Segments<String>,
     Asked(query): Asked<Query>,
 ) -> Result<Response, Problem> {
@@ -140,7 +145,7 @@ async fn show(
         "nothing" => "Nothing was ticked, so nothing was changed.",
         _ => "",
     };
-    render(&View { done, ..View::load(&admin, &name).await? })
+    render(&View { done, ..View::load(&member, &name).await? })
 }
 
 /// What is wanted of a file.
@@ -169,30 +174,31 @@ impl Wanted {
 
 /// The file of a client that has none yet.
 async fn download(
-    admin: Admin,
+    member: Member,
     Segments((name, client)): Segments<(String, String)>,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, Problem> {
     let client = Client::named(&client).ok_or(Problem::NoSuchPage)?;
-    let account = owner(&admin, &name).await?;
-    let entries = admin.call(List { name: None }).await?;
-    let file = filled(&admin, (&account.jid, client), Vec::new(), (&entries, &wanted)).await?;
-    attachment(&client.fingerprints_file(&account.jid), file)
+    let (jid, _) = owner(&member, &name).await?;
+    let entries = member.call(List { name: None }).await?;
+    let file = filled(&member, (&jid, client), Vec::new(), (&entries, &wanted)).await?;
+    attachment(&client.fingerprints_file(&jid), file)
 }
 
 /// `known` with the directory in it.
 async fn filled(
-    admin: &Admin,
+    member: &Member,
     (jid, client): (&str, Client),
     known: Vec<Known>,
     (entries, wanted): (&[Entry], &Wanted),
 ) -> Result<String, Problem> {
     // Pidgin may be connected right now: then its account is called after that.
     let connected = match client {
-        Client::Pidgin => admin.call(sessions::List { name: Some(jid.to_owned()) }).await?,
+        Client::Pidgin => member.call(devices::List { name: jid.to_owned() }).await?,
         Client::Profanity | Client::Mcabber => Vec::new(),
     };
-    let resources = connected.iter().filter_map(|s| s.jid.split_once('/')).map(|(_, r)| r);
+    let sessions = connected.iter().filter_map(|device| device.session.as_deref());
+    let resources = sessions.filter_map(|jid| jid.split_once('/')).map(|(_, resource)| resource);
     let resources: Vec<&str> = wanted.resource().into_iter().chain(resources).collect();
     let accounts = client.accounts(jid, &resources, &known);
     let owner = Owner { jid, client, accounts: &accounts };
@@ -221,6 +227,8 @@ struct LookView {
     compared: Compared,
     /// Is there a key that can be taken over?
     choice: bool,
+    /// May whoever looks add keys?
+    admin: bool,
 }
 
 /// One key of the file.
@@ -234,81 +242,98 @@ struct Row {
 
 /// Looks into an uploaded file, or gives it back with the directory in it.
 async fn look(
-    admin: Admin,
+    member: Member,
     Segments(name): Segments<String>,
     upload: Upload,
 ) -> Result<Response, Problem> {
-    let account = owner(&admin, &name).await?;
+    let (jid, shown) = owner(&member, &name).await?;
     let known = match upload.text().map(|text| read(text).map_err(|e| e.to_string())) {
         Ok(Ok(known)) if !known.is_empty() => known,
-        Ok(Ok(_)) => return refused(&admin, &name, "There is no fingerprint in this file.").await,
-        Ok(Err(e)) => return refused(&admin, &name, &crate::problem::sentence(&e)).await,
-        Err(words) => return refused(&admin, &name, words).await,
+        Ok(Ok(_)) => return refused(&member, &name, "There is no fingerprint in this file.").await,
+        Ok(Err(e)) => return refused(&member, &name, &crate::problem::sentence(&e)).await,
+        Err(words) => return refused(&member, &name, words).await,
     };
-    let (entries, people) = family(&admin).await?;
+    let (entries, people) = family(&member).await?;
     if let Some(client) = Client::named(upload.field("merge")) {
         let careful = upload.field("careful").to_owned();
         let wanted = Wanted { careful, ..Wanted::default() };
-        let file = filled(&admin, (&account.jid, client), known, (&entries, &wanted)).await?;
-        return attachment(&client.fingerprints_file(&account.jid), file);
+        let file = filled(&member, (&jid, client), known, (&entries, &wanted)).await?;
+        return attachment(&client.fingerprints_file(&jid), file);
     }
     let jids: Vec<&str> = people.iter().map(|p| p.jid.as_str()).collect();
-    let mut compared = compare::compare(&known, &account.jid, &jids, &entries);
+    let mut compared = compare::compare(&known, &jid, &jids, &entries);
+    if !member.session.is_admin() {
+        compared.only_known();
+    }
     let rows = std::mem::take(&mut compared.found).into_iter().take(FOUND_KEYS_MAX).enumerate();
     let rows: Vec<Row> = rows
         .map(|(number, found)| Row {
             number,
-            name: name_of(&people, &found.jid),
+            name: name_among(&people, &found.jid),
             groups: groups(&found.fingerprint),
             found,
         })
         .collect();
-    let name = shown_name(&account).to_owned();
     render(&LookView {
-        frame: admin.frame(&PAGE).titled(&format!("What {name}’s chat app knows")),
-        href: link::keyring(&account.jid),
+        frame: member.frame(&PAGE).titled(&format!("What {shown}’s chat app knows")),
+        href: link::keyring(&jid),
+        admin: member.session.is_admin(),
         choice: rows.iter().any(|row| row.found.takeable),
         rows,
         compared,
-        name,
+        name: shown,
     })
 }
 
-async fn refused(admin: &Admin, name: &str, words: &str) -> Result<Response, Problem> {
-    View { failed: Some(words.to_owned()), ..View::load(admin, name).await? }.again()
+async fn refused(member: &Member, name: &str, words: &str) -> Result<Response, Problem> {
+    View { failed: Some(words.to_owned()), ..View::load(member, name).await? }.again()
 }
 
 /// Writes down as compared in person what was ticked.
 async fn take(
-    admin: Admin,
+    member: Member,
     Segments(name): Segments<String>,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let account = owner(&admin, &name).await?;
+    let (own, _) = owner(&member, &name).await?;
     let ticked: BTreeSet<&str> =
         fields.iter().filter(|(n, _)| n.starts_with("key-")).map(|(_, v)| v.as_str()).collect();
-    let entries = admin.call(List { name: None }).await?;
+    let entries = member.call(List { name: None }).await?;
     let mut taken = 0_usize;
     for key in ticked {
         let (hex, jid) = key.split_once(' ').ok_or(Problem::Malformed)?;
         let fingerprint = Fingerprint::parse(hex).map_err(|_| Problem::Malformed)?.to_hex();
-        let state = State::ComparedInPerson;
-        let known = entries.iter().find(|e| e.jid == jid && e.fingerprint == fingerprint);
-        let name = jid.to_owned();
-        match known.map(|entry| entry.state) {
+        let entry = entries.iter().find(|e| e.jid == jid && e.fingerprint == fingerprint);
+        match entry.map(|entry| entry.state) {
             // What was revoked is brought back on its own page only, by whoever means to.
             Some(State::Revoked | State::ComparedInPerson) => continue,
-            Some(_) => {
-                let state = Some(state);
-                admin.call(Update { name, fingerprint, label: None, device: None, state }).await?;
-            }
-            None => {
-                let (label, device) = ("taken over from a client’s file".to_owned(), String::new());
-                admin.call(Add { name, fingerprint, label, device, state }).await?;
-            }
+            Some(_) => compared(&member, jid, fingerprint).await?,
+            None => add(&member, jid, fingerprint).await?,
         }
         taken += 1;
     }
     let word = if taken == 0 { "nothing" } else { "taken" };
-    Ok(see_other(&format!("{}?done={word}", link::keyring(&account.jid))))
+    Ok(see_other(&format!("{}?done={word}", link::keyring(&own))))
+}
+
+async fn compared(member: &Member, jid: &str, fingerprint: String) -> Result<(), Problem> {
+    let name = jid.to_owned();
+    // Nobody says of their own key that it was compared, so an administrator whose key stands in
+    // somebody else's file changes it as the administrator.
+    if member.session.is_admin() && member.is(jid) {
+        let state = Some(State::ComparedInPerson);
+        let call = Update { name, fingerprint, label: None, device: None, state };
+        member.call(call).await?;
+    } else {
+        member.call(Marked { name, fingerprint, mark: Mark::Compared }).await?;
+    }
+    Ok(())
+}
+
+/// The daemon lets administrators alone add a key.
+async fn add(member: &Member, jid: &str, fingerprint: String) -> Result<(), Problem> {
+    let (name, state) = (jid.to_owned(), State::ComparedInPerson);
+    let (label, device) = ("taken over from a client’s file".to_owned(), String::new());
+    member.call(Add { name, fingerprint, label, device, state }).await?;
+    Ok(())
 }
