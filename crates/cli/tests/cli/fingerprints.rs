@@ -58,8 +58,12 @@ fn the_directory_goes_into_a_clients_file() {
     let file = fake.file("otr.fingerprints", "bad line\n");
     let file = file.to_str().unwrap();
     let out = fake.snug(&["fingerprint", "merge", file, "--for", "bob"]).ok();
-    let line = format!("ann@home.example\tbob@home.example/\tprpl-jabber\t{HEX}\tverified\n");
-    assert_eq!(out, line);
+    let line = |resource: &str| {
+        format!("ann@home.example\tbob@home.example/{resource}\tprpl-jabber\t{HEX}\tcompared\n")
+    };
+    assert_eq!(out, ["", "Pidgin", "Home"].map(line).concat());
+    let den = ["fingerprint", "merge", file, "--for", "bob", "--account", "bob@home.example/Den"];
+    assert_eq!(fake.snug(&den).ok(), line("Den"));
     let profanity = ["fingerprint", "merge", "-", "--for", "bob", "--client", "profanity"];
     let out = fake.snug(&profanity).ok();
     assert!(out.contains("\tbob@home.example\txmpp\t"), "{out}");
