@@ -87,6 +87,20 @@ async fn everybody(member: Member) -> Result<Response, Problem> {
     })
 }
 
+/// `people`, and whoever else has a key: the concierge, which is nobody's account.
+pub(super) fn with_residents(
+    mut people: Vec<accounts::Named>,
+    entries: &[Entry],
+) -> Vec<accounts::Named> {
+    for entry in entries {
+        if people.iter().all(|named| named.jid != entry.jid) {
+            let (jid, display_name) = (entry.jid.clone(), String::new());
+            people.push(accounts::Named { jid, display_name });
+        }
+    }
+    people
+}
+
 /// What people call them.
 pub(super) fn name_of(named: &accounts::Named) -> &str {
     if named.display_name.is_empty() { link::local(&named.jid) } else { &named.display_name }

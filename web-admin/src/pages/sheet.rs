@@ -10,7 +10,7 @@ use askama::Template;
 use axum::response::Response;
 use axum::routing::get;
 
-use super::fingerprints::{self, groups, is_given_on, name_of};
+use super::fingerprints::{self, groups, is_given_on, name_of, with_residents};
 use super::{Needs, Page, Route};
 use crate::access::Member;
 use crate::limits::SHEET_PEOPLE_MAX;
@@ -71,7 +71,7 @@ struct Seal {
 
 async fn show(member: Member) -> Result<Response, Problem> {
     let entries = member.call(List { name: None }).await?;
-    let names = member.call(accounts::Names {}).await?;
+    let names = with_residents(member.call(accounts::Names {}).await?, &entries);
     let (mut people, mut without, mut left_out) = (Vec::new(), Vec::new(), 0);
     for account in &names {
         let own: Vec<&Entry> =

@@ -172,6 +172,30 @@ async fn what_was_compared_with_a_client_is_taken_over() {
 }
 
 #[tokio::test]
+async fn the_concierge_is_among_the_family_and_other_kinds_of_keys_are_not() {
+    let stage = stage(State::Attested);
+    put(&stage.daemon, "concierge", THIRD, State::Attested);
+    put(&stage.daemon, "ann", &"d85e07ec".repeat(8), State::ComparedInPerson);
+    let mut browser = open(&stage).await;
+    let page = browser.get("/keyring/bob").await.text();
+    assert!(page.contains("concierge 456789AB CDEF0123"), "{page}");
+    assert!(!page.contains("d85e07ec"), "no OTR key: {page}");
+    let file = browser.get("/keyring/bob/file/mcabber").await.body;
+    assert!(file.contains(&format!("concierge@home.example\tbob@home.example\tjabber\t{THIRD}")));
+    assert_eq!(file.lines().count(), 2, "{file}");
+    let page = browser.post_file("/keyring/bob/look", &[], ("bob.fpr", &file)).await.text();
+    assert!(!page.contains("not of this home") && page.contains("concierge 456789AB"), "{page}");
+    // A key of another kind is no reason to call the first of this kind different.
+    put(&stage.daemon, "joe", &"0badcafe".repeat(8), State::Attested);
+    let file = line("joe", OTHER, "verified");
+    let page =
+        browser.post_file("/keyring/bob/look", &[], ("otr.fingerprints", &file)).await.text();
+    assert!(page.contains("has no key of Old Joe"), "{page}");
+    assert!(page.contains("2 keys that the directory vouches for are not in the file."), "{page}");
+    assert!(browser.get("/sheet").await.text().contains("concierge@home.example 456789AB"));
+}
+
+#[tokio::test]
 async fn a_member_has_a_keyring_and_adds_nothing() {
     let stage = stage(State::Attested);
     connect(&stage);

@@ -26,7 +26,7 @@ use serde::Deserialize;
 
 use self::compare::{Compared, Found, Standing, Trust};
 use self::guide::Guide;
-use super::fingerprints::{groups, known, name_of};
+use super::fingerprints::{groups, known, name_of, with_residents};
 use super::{Needs, Page, Route, fingerprints};
 use crate::access::Member;
 use crate::address::{Asked, Segments};
@@ -64,10 +64,13 @@ async fn owner(member: &Member, name: &str) -> Result<(String, String), Problem>
     }
 }
 
-/// What everybody's keys are, and who there is.
+/// What everybody's OTR keys are, and who there is: people, and the concierge once it has a key.
 async fn family(member: &Member) -> Result<(Vec<Entry>, Vec<accounts::Named>), Problem> {
-    let entries = member.call(List { name: None }).await?;
-    Ok((entries, member.call(accounts::Names {}).await?))
+    let mut entries = member.call(List { name: None }).await?;
+    entries.retain(|entry| Fingerprint::parse(&entry.fingerprint).is_ok());
+    let people = member.call(accounts::Names {}).await?;
+    let people = with_residents(people, &entries);
+    Ok((entries, people))
 }
 
 #[derive(Template)]
