@@ -431,7 +431,7 @@ pub fn carry_out(
             ticket,
             owner: account.jid.clone(),
             routed: effects.routed,
-            on_failure: effects.routed_on_failure,
+            on_failure: effects.refused_on_failure,
         });
     }
     ticket

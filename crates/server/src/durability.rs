@@ -9,6 +9,7 @@
 //! ticket that failed is settled too, and [`Durability::failed`] tells.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use store::{Batch, Store};
@@ -26,6 +27,9 @@ const FAILED_REMEMBERED_MAX: usize = 4_096;
 pub struct Durability {
     store: Store,
     last: Mutex<Ticket>,
+    /// The last ticket that the store has told of. Those who wait are woken once for all that
+    /// became durable at once.
+    told: Arc<AtomicU64>,
     settled: Arc<watch::Sender<Ticket>>,
     failed: Arc<Mutex<BTreeSet<Ticket>>>,
 }
@@ -34,12 +38,14 @@ impl Durability {
     /// Over `store`; no ticket is out yet.
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self {
-            store,
-            last: Mutex::new(0),
-            settled: Arc::new(watch::Sender::new(0)),
-            failed: Arc::default(),
-        }
+        let told = Arc::new(AtomicU64::new(0));
+        let settled = Arc::new(watch::Sender::new(0));
+        let (new, watermark) = (Arc::clone(&told), Arc::clone(&settled));
+        store.after_each_group(move || {
+            let new = new.load(Ordering::Acquire);
+            watermark.send_if_modified(|settled| new != std::mem::replace(settled, new));
+        });
+        Self { store, last: Mutex::new(0), told, settled, failed: Arc::default() }
     }
 
     /// Hands `batch` to the store. Never blocks; an empty batch gets ticket 0.
@@ -50,7 +56,7 @@ impl Durability {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last += 1;
         let ticket = *last;
-        let settled = Arc::clone(&self.settled);
+        let told = Arc::clone(&self.told);
         let failed = Arc::clone(&self.failed);
         self.store.commit(batch, move |result| {
             if let Err(e) = result {
@@ -61,7 +67,7 @@ impl Durability {
                     failed.pop_first();
                 }
             }
-            settled.send_replace(ticket);
+            told.store(ticket, Ordering::Release);
         });
         ticket
     }
@@ -75,7 +81,13 @@ impl Durability {
     /// Is `ticket` settled, durable or failed?
     #[must_use]
     pub fn is_settled(&self, ticket: Ticket) -> bool {
-        *self.settled.borrow() >= ticket
+        self.settled() >= ticket
+    }
+
+    /// The watermark: all tickets up to it are settled.
+    #[must_use]
+    pub fn settled(&self) -> Ticket {
+        *self.settled.borrow()
     }
 
     /// Did the settled `ticket` fail?

@@ -6,8 +6,8 @@
 //! what must not be said before they are durable is held with their ticket.
 
 use store::Batch;
-use xmpp::error::{StanzaError, StreamError};
-use xmpp::stanza::Stanza;
+use xmpp::error::{StanzaCondition, StanzaError, StreamError};
+use xmpp::stanza::{Refusable, Stanza};
 
 use crate::durability::Ticket;
 use crate::registry::SessionId;
@@ -32,10 +32,35 @@ pub struct Effects {
     /// whether or not the writes succeed. Held back they would be overtaken by what the account
     /// says next.
     pub at_once: Vec<Stanza>,
-    /// Stanzas routed instead of all of `own` and `routed` if the writes fail.
-    pub routed_on_failure: Vec<Stanza>,
+    /// What is refused instead of all of `own` and `routed` if the writes fail.
+    pub refused_on_failure: Vec<OnFailure>,
     /// Sessions of this account to end.
     pub ended: Vec<(SessionId, StreamError)>,
+}
+
+/// A stanza to refuse if writes fail. The refusal is put into words only then.
+#[derive(Debug)]
+pub struct OnFailure {
+    /// What is refused.
+    pub what: Refusable,
+    /// What its sender is told.
+    pub text: &'static str,
+}
+
+impl OnFailure {
+    /// The refusal.
+    #[must_use]
+    pub fn into_stanza(self) -> Stanza {
+        let error = StanzaError::new(StanzaCondition::InternalServerError).with_text(self.text);
+        self.what.error(&error)
+    }
+}
+
+impl Effects {
+    /// If the writes fail `stanza` is refused with `text`.
+    pub fn refuse_on_failure(&mut self, stanza: &Stanza, text: &'static str) {
+        self.refused_on_failure.extend(stanza.refusable().map(|what| OnFailure { what, text }));
+    }
 }
 
 /// What a handler of a stanza returns: the error to answer with, if any.

@@ -17,6 +17,7 @@ use xmpp::stanza::Stanza;
 use crate::daemon::{Daemon, Now};
 use crate::deliver;
 use crate::durability::Ticket;
+use crate::effect::OnFailure;
 use crate::registry::{self, Slots};
 
 /// One commit and what hangs on it.
@@ -28,8 +29,8 @@ pub struct Pending {
     pub owner: BareJid,
     /// Routed once it is durable.
     pub routed: Vec<Stanza>,
-    /// Routed if it failed.
-    pub on_failure: Vec<Stanza>,
+    /// Refused if it failed.
+    pub on_failure: Vec<OnFailure>,
 }
 
 /// The queue.
@@ -44,9 +45,12 @@ impl Settle {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(pending);
     }
 
-    fn pop_settled(&self, daemon: &Daemon) -> Option<Pending> {
+    /// Takes out what is settled by now.
+    fn take_settled(&self, daemon: &Daemon) -> Vec<Pending> {
+        let settled = daemon.durability.settled();
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if daemon.durability.is_settled(queue.front()?.ticket) { queue.pop_front() } else { None }
+        let count = queue.iter().take_while(|pending| pending.ticket <= settled).count();
+        queue.drain(..count).collect()
     }
 
     fn is_empty(&self) -> bool {
@@ -64,8 +68,13 @@ pub async fn run(daemon: Arc<Daemon>) {
 
 /// Routes what is settled by now.
 fn route_settled(daemon: &Arc<Daemon>) {
-    while let Some(pending) = daemon.settle.pop_settled(daemon) {
-        settle(daemon, pending);
+    // What is routed may leave something that is settled already.
+    loop {
+        let settled = daemon.settle.take_settled(daemon);
+        if settled.is_empty() {
+            return;
+        }
+        settled.into_iter().for_each(|pending| settle(daemon, pending));
     }
 }
 
@@ -84,7 +93,9 @@ pub async fn finish(daemon: &Arc<Daemon>) {
 
 fn settle(daemon: &Arc<Daemon>, pending: Pending) {
     if !daemon.durability.failed(pending.ticket) {
-        deliver::route_all(daemon, Now::read(), pending.routed);
+        if !pending.routed.is_empty() {
+            deliver::route_all(daemon, Now::read(), pending.routed);
+        }
         return;
     }
     daemon.counters.add("store", "failed-writes");
@@ -92,5 +103,6 @@ fn settle(daemon: &Arc<Daemon>, pending: Pending) {
         // Memory may be ahead of the disk: read it again when it is next needed.
         registry::lock(&entry).slots = Slots::default();
     }
-    deliver::route_all(daemon, Now::read(), pending.on_failure);
+    let refusals = pending.on_failure.into_iter().map(OnFailure::into_stanza).collect();
+    deliver::route_all(daemon, Now::read(), refusals);
 }

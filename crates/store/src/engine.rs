@@ -30,6 +30,10 @@ const PAGES_MAX: u32 = 0xffff_fffe;
 /// the operating system caches the file as well.
 const PAGE_CACHE_KIB: i64 = 512;
 
+/// The same of the connection that writes, while it writes large groups: enough for all their
+/// pages.
+const PAGE_CACHE_LARGE_KIB: i64 = 2048;
+
 /// The log is cut back to this size after a burst. Twice what it grows to between two folds
 /// (`FOLD_PAGES` pages of 4 KiB), so that it is rarely cut and grown again.
 const LOG_BYTES_KEPT: i64 = 8 * 1024 * 1024;
@@ -104,6 +108,12 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     // Finds a damaged page when it is read instead of somewhat later.
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "trusted_schema", false)
+}
+
+/// Gives a connection a page cache for large groups, or takes it away again.
+pub(crate) fn make_room(connection: &Connection, large: bool) -> rusqlite::Result<()> {
+    let kib = if large { PAGE_CACHE_LARGE_KIB } else { PAGE_CACHE_KIB };
+    connection.pragma_update(None, "cache_size", -kib)
 }
 
 /// May this be the name of a table?

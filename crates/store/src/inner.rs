@@ -20,6 +20,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -34,6 +35,9 @@ use crate::reader::Readers;
 
 /// Is told how a commit went.
 pub(crate) type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// Is told when everybody of a group has been.
+pub(crate) type Told = Box<dyn Fn() + Send + Sync>;
 
 /// The tables of the schema, numbered in its order.
 #[derive(Debug)]
@@ -100,6 +104,9 @@ pub(crate) struct Pending {
     pub(crate) stage: Stage,
     /// No handle is left: nobody can ask for anything any more.
     pub(crate) abandoned: bool,
+    /// The writer sleeps until it is woken. Waking it costs a call of the system, so nobody does
+    /// it in vain.
+    writer_sleeps: bool,
     last_ticket: Ticket,
     last_knot: u64,
     /// How many hold the last knot open.
@@ -119,6 +126,7 @@ pub(crate) struct Inner {
     /// Wakes those who wait for the end.
     ended: Condvar,
     backlog: AtomicUsize,
+    told: RwLock<Vec<Told>>,
 }
 
 impl Pending {
@@ -142,6 +150,7 @@ impl Inner {
                 upkeep: VecDeque::new(),
                 stage: Stage::Open,
                 abandoned: false,
+                writer_sleeps: false,
                 last_ticket: 0,
                 last_knot: 0,
                 holders: 0,
@@ -150,6 +159,7 @@ impl Inner {
             work: Condvar::new(),
             ended: Condvar::new(),
             backlog: AtomicUsize::new(0),
+            told: RwLock::default(),
         }
     }
 
@@ -223,9 +233,8 @@ impl Inner {
         }
         let knot = pending.last_knot;
         pending.queue.push_back(Waiting { ticket, knot, bytes, changes, done });
-        drop(pending);
         if !held {
-            self.work.notify_one();
+            self.wake(pending);
         }
     }
 
@@ -246,10 +255,8 @@ impl Inner {
             return;
         }
         pending.spoiled = None;
-        let waits = pending.queue.back().is_some_and(|last| last.knot == pending.last_knot);
-        drop(pending);
-        if waits {
-            self.work.notify_one();
+        if pending.queue.back().is_some_and(|last| last.knot == pending.last_knot) {
+            self.wake(pending);
         }
     }
 
@@ -260,17 +267,41 @@ impl Inner {
             return Err(StoreError::Closed);
         }
         pending.upkeep.push_back(upkeep);
-        drop(pending);
-        self.work.notify_one();
+        self.wake(pending);
         Ok(())
     }
 
     /// Waits until there may be work.
     pub(crate) fn wait_for_work<'a>(
         &self,
-        pending: MutexGuard<'a, Pending>,
+        mut pending: MutexGuard<'a, Pending>,
     ) -> MutexGuard<'a, Pending> {
-        self.work.wait(pending).unwrap_or_else(PoisonError::into_inner)
+        pending.writer_sleeps = true;
+        let mut pending = self.work.wait(pending).unwrap_or_else(PoisonError::into_inner);
+        pending.writer_sleeps = false;
+        pending
+    }
+
+    /// Lets go of the lock and wakes the writer if it sleeps.
+    fn wake(&self, mut pending: MutexGuard<'_, Pending>) {
+        let sleeps = std::mem::take(&mut pending.writer_sleeps);
+        drop(pending);
+        if sleeps {
+            self.work.notify_one();
+        }
+    }
+
+    /// From now on `told` is called whenever everybody of a group has been told.
+    pub(crate) fn after_each_group(&self, told: Told) {
+        self.told.write().unwrap_or_else(PoisonError::into_inner).push(told);
+    }
+
+    /// Everybody of a group has been told.
+    pub(crate) fn group_told(&self) {
+        for told in self.told.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            // As in a caller's `done`.
+            let _ = catch_unwind(AssertUnwindSafe(told));
+        }
     }
 
     /// Takes the changes of a finished group out of the overlay: reads now find them in the
@@ -315,8 +346,7 @@ impl Inner {
         if pending.stage == Stage::Open {
             pending.stage = Stage::Closing;
         }
-        drop(pending);
-        self.work.notify_one();
+        self.wake(pending);
     }
 
     /// Says that no handle is left.
@@ -326,8 +356,7 @@ impl Inner {
             pending.stage = Stage::Closing;
         }
         pending.abandoned = true;
-        drop(pending);
-        self.work.notify_one();
+        self.wake(pending);
     }
 
     /// The writer says that the store is closed.

@@ -37,6 +37,7 @@
 
 pub mod limits;
 
+mod apply;
 mod backup;
 mod batch;
 mod claim;

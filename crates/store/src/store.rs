@@ -184,6 +184,13 @@ impl Store {
         self.inner().enqueue(batch, Box::new(done));
     }
 
+    /// From now on calls `told` on the store's own thread whenever it has called `done` for all
+    /// commits that became durable, or were refused, at once: for what need not be done for each.
+    /// It must be brief and must not wait for the store.
+    pub fn after_each_group(&self, told: impl Fn() + Send + Sync + 'static) {
+        self.inner().after_each_group(Box::new(told));
+    }
+
     /// Until the guard is dropped, nothing that is committed is written; then all of it becomes
     /// durable at once, or none of it does. Reads see each commit as ever. For moments in which
     /// nobody waits for the store: [`Store::commit_blocking`] would wait for ever.

@@ -21,18 +21,21 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::batch::Change;
+use crate::apply::{apply, by_key};
 use crate::claim::Claim;
 use crate::compact::{self, Step};
 use crate::engine::{self, Fold, Log, failed};
 use crate::error::StoreError;
 use crate::inner::{Inner, Pending, Stage, Upkeep, Waiting};
 use crate::limits::{GROUP_BATCHES_MAX, GROUP_BYTES_MAX};
-use crate::overlay::Placed;
 use crate::space::Space;
 
 /// Pages (of 4 KiB) in the log that make the writer fold it into the file.
 const FOLD_PAGES: u32 = 1_000;
+
+/// Changes in one group for which the page cache is made larger, for as long as such groups follow
+/// each other: each may be on a page of its own, and what does not fit is written twice.
+const LARGE_GROUP_CHANGES: usize = 100;
 
 /// How long closing waits for somebody who looks into the file with the engine's own tools.
 const LAST_WAIT: Duration = Duration::from_secs(1);
@@ -55,6 +58,19 @@ struct Open {
     connection: Connection,
     claim: Claim,
     space: Space,
+    /// Is the page cache larger than usual?
+    roomy: bool,
+}
+
+impl Open {
+    /// Makes the page cache larger, or as it was.
+    fn make_room(&mut self, roomy: bool) {
+        if self.roomy != roomy {
+            // Without it everything is only slower, or takes more memory.
+            let _ = engine::make_room(&self.connection, roomy);
+            self.roomy = roomy;
+        }
+    }
 }
 
 /// What there is to do next.
@@ -68,7 +84,8 @@ enum Work {
 impl Writer {
     pub(crate) fn new(inner: Arc<Inner>, connection: Connection, claim: Claim) -> Self {
         let space = Space::look(&inner.path, &connection);
-        Writer { inner, open: Some(Open { connection, claim, space }), fold_at: FOLD_PAGES }
+        let open = Open { connection, claim, space, roomy: false };
+        Writer { inner, open: Some(open), fold_at: FOLD_PAGES }
     }
 
     /// The thread: works until the store is closed and no handle is left.
@@ -91,8 +108,9 @@ impl Writer {
     }
 
     /// Waits for work. Commits and upkeep take turns where both wait.
-    fn next_work(&self, upkeep_next: bool) -> Work {
-        let mut pending = self.inner.pending();
+    fn next_work(&mut self, upkeep_next: bool) -> Work {
+        let inner = Arc::clone(&self.inner);
+        let mut pending = inner.pending();
         loop {
             if upkeep_next && let Some(upkeep) = pending.upkeep.pop_front() {
                 return Work::Upkeep(upkeep);
@@ -111,7 +129,13 @@ impl Writer {
                 Stage::Closed(_) if pending.abandoned => return Work::Leave,
                 Stage::Open | Stage::Closed(_) => {}
             }
-            pending = self.inner.wait_for_work(pending);
+            if let Some(open) = self.open.as_mut().filter(|open| open.roomy) {
+                drop(pending);
+                open.make_room(false);
+                pending = inner.pending();
+                continue;
+            }
+            pending = inner.wait_for_work(pending);
         }
     }
 
@@ -121,12 +145,14 @@ impl Writer {
             Ok(()) => {
                 self.inner.retire(&group);
                 tell(group, &Ok(()));
+                self.inner.group_told();
                 self.fold_if_due();
             }
             Err(error) => {
                 let behind = self.inner.give_up(&group, &error);
                 tell(group, &Err(error.clone()));
                 tell(behind, &Err(error.clone()));
+                self.inner.group_told();
                 if let (StoreError::Full, Some(open)) = (error, &mut self.open) {
                     open.space.ran_out(&open.connection);
                 }
@@ -138,19 +164,17 @@ impl Writer {
 
     /// Writes a group in one transaction.
     fn write(&mut self, group: &[Waiting]) -> Result<(), StoreError> {
-        let changes = || group.iter().filter_map(|waiting| waiting.changes.as_ref().ok()).flatten();
-        if changes().next().is_none() {
+        let changes = by_key(group);
+        if changes.is_empty() {
             return Ok(());
         }
         let open = self.open.as_mut().ok_or(StoreError::Closed)?;
+        open.make_room(changes.len() >= LARGE_GROUP_CHANGES);
         let transaction = open
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(failed(WRITING))?;
-        for placed in changes() {
-            apply(&transaction, self.inner.catalog.name(placed.table), placed)
-                .map_err(failed(WRITING))?;
-        }
+        apply(&transaction, &self.inner.catalog, &changes).map_err(failed(WRITING))?;
         // Dropping the transaction after an error rolls it back.
         transaction.commit().map_err(failed(WRITING))
     }
@@ -287,21 +311,6 @@ fn tell(group: Vec<Waiting>, result: &Result<(), StoreError>) {
     }
 }
 
-fn apply(connection: &Connection, table: &str, placed: &Placed) -> rusqlite::Result<()> {
-    match &placed.change {
-        Change::Put(key, value) => connection
-            .prepare_cached(&engine::sql_put(table))?
-            .execute([key.as_ref(), value.as_ref()])?,
-        Change::Delete(key) => {
-            connection.prepare_cached(&engine::sql_delete(table))?.execute([key.as_ref()])?
-        }
-        Change::DeleteSpan(bounds) => connection
-            .prepare_cached(&engine::sql_delete_span(table, bounds))?
-            .execute(engine::span_parameters(bounds))?,
-    };
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::sync_channel;
@@ -428,6 +437,39 @@ mod tests {
             closing.join().unwrap().unwrap();
         });
         assert_eq!(told(1), [Ok(())]);
+    }
+
+    #[test]
+    fn those_who_follow_groups_are_told_once_for_all_of_a_group() {
+        let dir = Scratch::new("groups");
+        let store = Store::open(dir.path(), &SCHEMA).unwrap();
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let after = Arc::clone(&said);
+        store.after_each_group(move || after.lock().unwrap().push(0));
+        let (go, gate) = sync_channel::<()>(1);
+        let (began, begins) = sync_channel::<()>(1);
+        store.commit(Batch::new(), move |_| {
+            began.send(()).unwrap();
+            gate.recv().unwrap();
+        });
+        begins.recv().unwrap();
+        // Enough that the page cache grows meanwhile; every key twice.
+        for n in 1..=200 {
+            let said = Arc::clone(&said);
+            store.commit(note(n % 100, usize::try_from(n).unwrap()), move |result| {
+                result.unwrap();
+                said.lock().unwrap().push(n);
+            });
+        }
+        go.send(()).unwrap();
+        store.flush().unwrap();
+        let expected: Vec<u64> = [0].into_iter().chain(1..=200).chain([0]).collect();
+        while said.lock().unwrap().len() < expected.len() {
+            std::thread::yield_now();
+        }
+        assert_eq!(said.lock().unwrap()[..expected.len()], expected);
+        let bytes = |n| store.get(&NOTES, &n).unwrap().map(|Raw(bytes)| bytes.len());
+        assert_eq!([bytes(0), bytes(1), bytes(99)], [Some(200), Some(101), Some(199)]);
     }
 
     #[test]

@@ -283,7 +283,9 @@ impl Element {
 
     /// As [`Element::write`], into a new string.
     pub fn to_xml(&self, parent_ns: &str) -> String {
-        let mut out = String::new();
+        // Room for a message of a few sentences, so that it is not moved while it is written.
+        const USUAL: usize = 512;
+        let mut out = String::with_capacity(USUAL);
         self.write(&mut out, parent_ns);
         out
     }

@@ -1,4 +1,6 @@
-//! `archived`: as `chat`, with everything archived for both sides (XEP-0313).
+//! `archived`: as `chat`, with everything archived for both sides (XEP-0313). What a message costs
+//! more than in `chat` is to stay below 40 µs; what it is made of stands in
+//! `docs/adr/0011-groups-are-written-in-the-order-of-keys.md`.
 
 use super::{Scenario, chat};
 

@@ -101,11 +101,9 @@ pub fn put(cx: &mut Cx<'_>, message: &Stanza, Place(key): Place) {
     let owner = cx.account.jid.as_str();
     let xml = delayed(&cx.account.jid, message, cx.now.unix).to_xml("");
     cx.effects.writes.put(&OFFLINE, &(owner, key), &Raw(xml.into_bytes()));
-    let error = StanzaError::new(StanzaCondition::InternalServerError)
-        .with_text("The server could not keep this message.");
     if cx.archived.is_none() {
         // The archive says it otherwise.
-        cx.effects.routed_on_failure.extend(message.error(&error));
+        cx.effects.refuse_on_failure(message, "The server could not keep this message.");
     }
 }
 

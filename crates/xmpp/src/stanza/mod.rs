@@ -24,6 +24,33 @@ pub struct Stanza {
     from: Option<Jid>,
 }
 
+/// What is left of a stanza that may have to be refused. It is much smaller than the stanza, and
+/// than the error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusable {
+    kind: Kind,
+    ns: Name,
+    from: Option<Jid>,
+    to: Option<Jid>,
+    id: Option<String>,
+}
+
+impl Refusable {
+    /// As [`Stanza::error`].
+    pub fn error(self, error: &StanzaError) -> Stanza {
+        let mut answer = Stanza::new(Type::error_of(self.kind), self.from);
+        answer.element.ns = self.ns;
+        if let Some(to) = self.to {
+            answer.set_from(to);
+        }
+        if let Some(id) = self.id {
+            answer.set_id(id);
+        }
+        answer.element.push(error.to_element_in(answer.element.ns.clone()));
+        answer
+    }
+}
+
 /// Why an element is no stanza, and what follows from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejected {
@@ -260,12 +287,19 @@ impl Stanza {
     /// The error that answers this stanza: addresses swapped, same
     /// identifier. `None` where no error may be sent. RFC 6120 §8.3.1
     pub fn error(&self, error: &StanzaError) -> Option<Stanza> {
-        if !self.ty.may_be_refused() {
-            return None;
-        }
-        let mut answer = self.answer(Type::error_of(self.kind()));
-        answer.element.push(error.to_element_in(answer.element.ns.clone()));
-        Some(answer)
+        Some(self.refusable()?.error(error))
+    }
+
+    /// What it takes to answer this stanza with an error later, when it has gone on its way.
+    /// `None` as in [`Stanza::error`].
+    pub fn refusable(&self) -> Option<Refusable> {
+        self.ty.may_be_refused().then(|| Refusable {
+            kind: self.kind(),
+            ns: self.element.ns.clone(),
+            from: self.from.clone(),
+            to: self.to.clone(),
+            id: self.id().map(str::to_owned),
+        })
     }
 
     fn answer(&self, ty: Type) -> Stanza {

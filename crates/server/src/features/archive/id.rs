@@ -12,8 +12,32 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::random;
 
+/// Marks that are drawn at once: asking the system for each costs as much as archiving does.
+const MARKS: usize = 64;
+
+/// Random marks, each given once.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    drawn: Vec<u32>,
+}
+
+impl Marks {
+    /// The next one.
+    pub(super) fn next(&mut self) -> u32 {
+        if self.drawn.is_empty() {
+            let bytes = random::bytes::<{ 4 * MARKS }>();
+            let (marks, _) = bytes.as_chunks::<4>();
+            self.drawn.extend(marks.iter().map(|mark| u32::from_be_bytes(*mark)));
+        }
+        self.drawn.pop().unwrap_or_else(|| u32::from_be_bytes(random::bytes()))
+    }
+}
+
 /// Bytes of a name; as text they fill sixteen characters without a rest.
 const BYTES: usize = 12;
+
+/// The same as text.
+const TEXT_BYTES: usize = BYTES / 3 * 4;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,10 +49,11 @@ pub(super) struct Id {
 }
 
 impl Id {
-    /// The name of a message that is archived at `now`, in an archive whose last is of `last`.
+    /// The name of a message that is archived at `now`, in an archive whose last is of
+    /// `last`; `mark` is random.
     #[must_use]
-    pub(super) fn next(now: u64, last: u64) -> Self {
-        Self { at: now.max(last.saturating_add(1)), mark: u32::from_be_bytes(random::bytes()) }
+    pub(super) fn next(now: u64, last: u64, mark: u32) -> Self {
+        Self { at: now.max(last.saturating_add(1)), mark }
     }
 
     /// Reads a name; `None` if it is not one.
@@ -47,7 +72,10 @@ impl fmt::Display for Id {
         let (at, mark) = bytes.split_at_mut(8);
         at.copy_from_slice(&self.at.to_be_bytes());
         mark.copy_from_slice(&self.mark.to_be_bytes());
-        f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
+        let mut text = [0; TEXT_BYTES];
+        let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text).ok();
+        let text = written.and_then(|written| std::str::from_utf8(text.get(..written)?).ok());
+        f.write_str(text.ok_or(fmt::Error)?)
     }
 }
 
@@ -57,7 +85,7 @@ mod tests {
 
     #[test]
     fn names_come_back() {
-        for id in [Id { at: 0, mark: 0 }, Id { at: u64::MAX, mark: u32::MAX }, Id::next(7, 3)] {
+        for id in [Id { at: 0, mark: 0 }, Id { at: u64::MAX, mark: u32::MAX }, Id::next(7, 3, 9)] {
             let text = id.to_string();
             assert_eq!(text.len(), 16);
             assert_eq!(Id::parse(&text), Some(id));
@@ -65,10 +93,18 @@ mod tests {
     }
 
     #[test]
+    fn marks_differ() {
+        let mut marks = Marks::default();
+        let drawn: std::collections::BTreeSet<u32> = (0..3 * MARKS).map(|_| marks.next()).collect();
+        // Two of them are the same once in a quarter of a million runs; not a third.
+        assert!(drawn.len() >= 3 * MARKS - 2);
+    }
+
+    #[test]
     fn times_rise_whatever_the_clock_does() {
-        assert_eq!(Id::next(100, 50).at, 100);
-        assert_eq!(Id::next(100, 100).at, 101);
-        assert_eq!(Id::next(5, 100).at, 101);
+        assert_eq!(Id::next(100, 50, 1).at, 100);
+        assert_eq!(Id::next(100, 100, 1).at, 101);
+        assert_eq!(Id::next(5, 100, 1).at, 101);
     }
 
     #[test]

@@ -3,10 +3,13 @@
 //! State: [`Keeping`], one per daemon, a copy of what the settings have. Invariant: what it says is
 //! what was stored last.
 
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use admin_api::archive::Keep;
 use tokio::sync::Mutex;
+
+use super::id::Marks;
 
 /// As a number that can be read and set at once.
 const fn code(keep: Keep) -> u32 {
@@ -23,13 +26,18 @@ pub struct Keeping {
     code: AtomicU32,
     /// Taken by whoever removes messages: one at a time.
     pub turn: Mutex<()>,
+    marks: std::sync::Mutex<Marks>,
 }
 
 impl Keeping {
     /// Begins with `keep`.
     #[must_use]
     pub fn new(keep: Keep) -> Self {
-        Self { code: AtomicU32::new(code(keep)), turn: Mutex::default() }
+        Self {
+            code: AtomicU32::new(code(keep)),
+            turn: Mutex::default(),
+            marks: std::sync::Mutex::default(),
+        }
     }
 
     /// How long?
@@ -45,6 +53,11 @@ impl Keeping {
     /// From now on.
     pub fn set(&self, keep: Keep) {
         self.code.store(code(keep), Ordering::Release);
+    }
+
+    /// A random mark for the name of a message.
+    pub(super) fn mark(&self) -> u32 {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner).next()
     }
 
     /// Is anything archived?

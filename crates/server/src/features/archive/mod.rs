@@ -137,12 +137,10 @@ fn archive(cx: &mut Cx<'_>, message: &Stanza, other: &Jid) -> Result<Option<Id>,
         Some(Last(last)) => *last,
         None => rows::last(&cx.daemon.store, owner).map_err(unreadable)?,
     };
-    let id = Id::next(cx.now.micros, last);
+    let id = Id::next(cx.now.micros, last, cx.daemon.keeping.mark());
     rows::put(&mut cx.effects.writes, owner, id, other, xml);
     cx.account.slots.put(Last(id.at));
-    let error = StanzaError::new(StanzaCondition::InternalServerError)
-        .with_text("The server could not save this message.");
-    cx.effects.routed_on_failure.extend(message.error(&error));
+    cx.effects.refuse_on_failure(message, "The server could not save this message.");
     Ok(Some(id))
 }
 

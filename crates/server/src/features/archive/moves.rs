@@ -4,7 +4,7 @@
 //! still know what they have; importing the same twice adds nothing; what is imported is never
 //! newer than now, so that names go on rising.
 
-use store::{Order, Store, StoreError};
+use store::{Order, StoreError};
 use xmpp::element::Element;
 use xmpp::jid::Jid;
 use xmpp::stanza::Stanza;
@@ -87,7 +87,7 @@ fn import(cx: &mut Cx<'_>, element: &Element) -> Result<(), String> {
         };
         usable = true;
         let owner = cx.account.jid.as_str();
-        let id = moved.name(&cx.daemon.store, owner, (cx.now.micros, last));
+        let id = moved.name(cx.daemon, owner, (cx.now.micros, last));
         if let Some(id) = id.map_err(|e| e.to_string())? {
             last = last.max(id.at);
             rows::put(&mut cx.effects.writes, owner, id, &moved.other, moved.xml);
@@ -136,27 +136,27 @@ impl Moved {
     /// the one before.
     fn name(
         &self,
-        store: &Store,
+        daemon: &Daemon,
         owner: &str,
         (now, last): (u64, u64),
     ) -> Result<Option<Id>, StoreError> {
         let own = self.id.filter(|id| id.at == self.at && id.at <= now);
         if let Some(id) = own {
-            match store.get(&rows::MESSAGES, &(owner, id.at))? {
+            match daemon.store.get(&rows::MESSAGES, &(owner, id.at))? {
                 None => return Ok(Some(id)),
                 Some(kept) if kept.mark == id.mark => return Ok(None),
                 // Another one has its place.
                 Some(_) => {}
             }
         }
-        self.free(store, owner, self.at.min(now).max(last + 1))
+        self.free(daemon, owner, self.at.min(now).max(last + 1))
     }
 
     /// A name at the time `at` or soon after.
-    fn free(&self, store: &Store, owner: &str, at: u64) -> Result<Option<Id>, StoreError> {
+    fn free(&self, daemon: &Daemon, owner: &str, at: u64) -> Result<Option<Id>, StoreError> {
         let (mut free, mut same, mut looked) = (at, false, 0);
         let span = rows::all(owner).from(&(owner, at));
-        store.walk(&rows::MESSAGES, &span, Order::Rising, |(_, taken), kept: Kept| {
+        daemon.store.walk(&rows::MESSAGES, &span, Order::Rising, |(_, taken), kept: Kept| {
             looked += 1;
             if taken != free || looked > NEIGHBOURS_MAX {
                 return false;
@@ -165,7 +165,7 @@ impl Moved {
             free += 1;
             !same
         })?;
-        Ok((!same).then(|| Id::next(free, 0)))
+        Ok((!same).then(|| Id::next(free, 0, daemon.keeping.mark())))
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) struct Kept {
 
 impl Value for Kept {
     fn encode(&self, out: &mut Vec<u8>) -> bool {
+        out.reserve_exact(MARK + self.xml.len());
         out.extend_from_slice(&self.mark.to_be_bytes());
         out.extend_from_slice(&self.xml);
         true

@@ -10,7 +10,6 @@
 //! owner whom the owner did not let (§3.1.3).
 
 use xmpp::element::Element;
-use xmpp::error::{StanzaCondition, StanzaError};
 use xmpp::jid::{BareJid, Jid};
 use xmpp::ns;
 use xmpp::stanza::{PresenceType, Stanza};
@@ -77,9 +76,8 @@ fn send(cx: &mut Cx<'_>, to: &BareJid, act: Act, stanza: &Stanza) -> Handled {
     if push.is_none() && act == Act::Unsubscribed && step.route {
         push = roster.repeat(writes, to);
     }
-    let failed = StanzaError::new(StanzaCondition::InternalServerError)
-        .with_text("The server could not save this; nothing was changed.");
-    cx.effects.routed_on_failure.extend(stanza.error(&failed));
+    let text = "The server could not save this; nothing was changed.";
+    cx.effects.refuse_on_failure(stanza, text);
     hide_if_ended(cx, to, before, step.after);
     if step.route {
         cx.effects.routed.push(between(stanza.clone(), &cx.account.jid, to));

@@ -1,5 +1,7 @@
 //! Subscriptions as both sides see them.
 
+use xmpp::error::StanzaCondition;
+
 use super::*;
 use crate::features::presence::home::{Home, stanza};
 use crate::features::roster;
