@@ -33,6 +33,9 @@ pub static PAGE: Page = Page {
 /// Digits of a seal on paper: as many as `snug fingerprint check --seal` wants at least.
 const SEAL_DIGITS: usize = 16;
 
+/// Digits of an OTR fingerprint; those of OMEMO have more.
+const OTR_DIGITS: usize = 40;
+
 #[derive(Template)]
 #[template(path = "sheet.html")]
 struct View {
@@ -57,6 +60,8 @@ struct Person {
 
 /// One key.
 struct Key {
+    /// What it is for.
+    kind: &'static str,
     groups: Vec<String>,
     device: String,
     state: State,
@@ -108,6 +113,7 @@ async fn person(
         keys: own
             .iter()
             .map(|entry| Key {
+                kind: if entry.fingerprint.len() > OTR_DIGITS { "OMEMO" } else { "OTR" },
                 groups: groups(&entry.fingerprint),
                 device: entry.device.clone(),
                 state: entry.state,

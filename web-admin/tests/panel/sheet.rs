@@ -26,7 +26,7 @@ async fn the_sheet_holds_what_may_be_relied_on() {
     let text = page.text();
     for words in [
         "Who is who at home.example",
-        "bob@home.example 01234567 89ABCDEF 01234567 89ABCDEF 01234567 declared · Profanity",
+        "bob@home.example 01234567 89ABCDEF 01234567 89ABCDEF 01234567 OTR, declared · Profanity",
         "No fingerprint yet: Old Joe &#60;joe&#38;co&#62;, Käthe.",
     ] {
         assert!(text.contains(words), "{words}: {text}");
