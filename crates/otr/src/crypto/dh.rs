@@ -10,7 +10,7 @@ use super::group::Element;
 use crate::encoding;
 
 /// Bytes of a private exponent.
-const EXPONENT_BYTES: usize = 40;
+pub(super) const EXPONENT_BYTES: usize = 40;
 
 /// A secret exponent and its public number.
 #[derive(Clone)]

@@ -7,7 +7,7 @@
 //! same time for every exponent of the same bound.
 
 use crypto_bigint::modular::ConstMontyForm;
-use crypto_bigint::{CtGt, CtSelect, U256, U1536, const_monty_params};
+use crypto_bigint::{CtGt, CtSelect, U256, U1536, Uint, const_monty_params};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -78,12 +78,32 @@ impl Element {
     /// `self` to the power of a secret exponent. `None` if the result is outside of the group's
     /// range, which honest numbers reach with a chance of 2^-1534.
     pub(crate) fn pow(&self, exponent: &Exponent) -> Option<Self> {
-        Self::checked(self.form().pow(&*exponent.0).retrieve())
+        Self::checked(self.power(&*exponent.0, U1536::BITS))
     }
 
     /// `self` to the power of a short secret exponent of 320 bits.
     pub(crate) fn pow_short(&self, exponent: &crypto_bigint::U320) -> Option<Self> {
-        Self::checked(self.form().pow_bounded_exp(exponent, crypto_bigint::U320::BITS).retrieve())
+        Self::checked(self.power(exponent, crypto_bigint::U320::BITS))
+    }
+
+    /// `self` to the power of `exponent`, in the time that an exponent of `bits` takes.
+    #[cfg(not(any(test, fuzzing)))]
+    fn power<const LIMBS: usize>(&self, exponent: &Uint<LIMBS>, bits: u32) -> U1536 {
+        self.form().pow_bounded_exp(exponent, bits).retrieve()
+    }
+
+    /// The same; tests and fuzzing may have it from before.
+    #[cfg(any(test, fuzzing))]
+    fn power<const LIMBS: usize>(&self, exponent: &Uint<LIMBS>, bits: u32) -> U1536 {
+        let mut parts = [0; 2 * GROUP_BYTES];
+        let (base, front) = parts.split_at_mut(GROUP_BYTES);
+        write_limbs(&self.0, base);
+        write_limbs(exponent, front);
+        let power = super::memo::remembered(&[b"power", &parts], || {
+            let power = self.form().pow_bounded_exp(exponent, bits).retrieve();
+            Some(power.to_be_bytes().as_ref().to_vec())
+        });
+        power.map_or(U1536::ZERO, |bytes| U1536::from_be_slice(&bytes))
     }
 
     /// `self` times `other`; not checked for range, as in the protocol's proofs.
@@ -99,12 +119,12 @@ impl Element {
 
     /// `self` to the power of a public hash.
     pub(crate) fn pow_hash(&self, hash: &[u8; 32]) -> Self {
-        Self(self.form().pow(&U256::from_be_slice(hash)).retrieve())
+        Self(self.power(&U256::from_be_slice(hash), U256::BITS))
     }
 
     /// `self` to the power of a public number below q.
     pub(crate) fn pow_public(&self, exponent: &Exponent) -> Self {
-        Self(self.form().pow(&*exponent.0).retrieve())
+        Self(self.power(&*exponent.0, U1536::BITS))
     }
 }
 
@@ -164,6 +184,13 @@ fn minimal(value: &U1536) -> Vec<u8> {
     let bytes: &[u8] = bytes.as_ref();
     let start = bytes.iter().position(|b| *b != 0).unwrap_or(bytes.len());
     bytes.get(start..).unwrap_or_default().to_vec()
+}
+
+#[cfg(any(test, fuzzing))]
+fn write_limbs<const LIMBS: usize>(number: &Uint<LIMBS>, out: &mut [u8]) {
+    for (limb, bytes) in number.as_limbs().iter().zip(out.chunks_mut(8)) {
+        bytes.copy_from_slice(&limb.0.to_le_bytes());
+    }
 }
 
 #[cfg(test)]

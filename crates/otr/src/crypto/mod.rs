@@ -7,6 +7,8 @@ pub(crate) mod dh;
 pub(crate) mod digest;
 pub(crate) mod dsa;
 pub(crate) mod group;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod memo;
 #[cfg(test)]
 pub(crate) mod seeded;
 pub(crate) mod zkp;

@@ -7,7 +7,7 @@ mod pair;
 mod replay;
 mod vectors;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::crypto::seeded::Seeded;
 use crate::files;
@@ -25,15 +25,17 @@ struct Side {
     wake: Option<Time>,
 }
 
-/// Throw-away keys of the captures.
+/// Throw-away keys of the captures, each read once.
 fn key(name: &str) -> Arc<PrivateKey> {
-    let text = match name {
-        "alice" => include_str!("../../tests/vectors/keys/alice/otr.private_key"),
-        "bob" => include_str!("../../tests/vectors/keys/bob/otr.private_key"),
-        "bob2" => include_str!("../../tests/vectors/keys/bob-second-device/otr.private_key"),
+    static READ: [OnceLock<Arc<PrivateKey>>; 3] = [const { OnceLock::new() }; 3];
+    let (at, text) = match name {
+        "alice" => (0, include_str!("../../tests/vectors/keys/alice/otr.private_key")),
+        "bob" => (1, include_str!("../../tests/vectors/keys/bob/otr.private_key")),
+        "bob2" => (2, include_str!("../../tests/vectors/keys/bob-second-device/otr.private_key")),
         _ => panic!("no key of {name}"),
     };
-    Arc::new(files::keys::read(text).unwrap().remove(0).key)
+    let read = || Arc::new(files::keys::read(text).unwrap().remove(0).key);
+    Arc::clone(READ[at].get_or_init(read))
 }
 
 fn setup(name: &str, instance: u32, policy: Policy) -> Setup {

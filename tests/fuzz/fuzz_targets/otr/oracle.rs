@@ -22,8 +22,47 @@ const INSTANCE: u32 = 0x657f_d674;
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// A linear congruence: repeatable, and no secret is at stake.
-struct Repeatable(u64);
+/// Bytes of a private exponent of a key exchange, and of a verification.
+const KEY_BYTES: usize = 40;
+const PROOF_BYTES: usize = 192;
+
+/// Exponents of verifications before the first comes again. A run takes fewer of one side.
+const PROOF_EXPONENTS: u64 = 16;
+
+/// A linear congruence: repeatable, and no secret is at stake. Exponents come from a row of their
+/// own, the same in each conversation, so that powers which were had before need no computing when
+/// the engine is built for fuzzing.
+struct Repeatable {
+    state: u64,
+    owner: u64,
+    keys: u64,
+    proofs: u64,
+}
+
+impl Repeatable {
+    fn new(owner: u64) -> Self {
+        Self { state: owner, owner, keys: 0, proofs: 0 }
+    }
+
+    fn stream(&mut self, out: &mut [u8]) {
+        for byte in out {
+            self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            *byte = (self.state >> 56) as u8;
+        }
+    }
+
+    /// The start of the next exponent of `size` bytes, if that is what is asked for.
+    fn exponent(&mut self, size: usize) -> Option<u64> {
+        let (number, kind) = match size {
+            KEY_BYTES => (&mut self.keys, 1),
+            PROOF_BYTES => (&mut self.proofs, 2),
+            _ => return None,
+        };
+        *number += 1;
+        let number = if kind == 2 { *number % PROOF_EXPONENTS } else { *number };
+        Some(self.owner << 32 | kind << 24 | number)
+    }
+}
 
 impl TryRng for Repeatable {
     type Error = Infallible;
@@ -33,14 +72,15 @@ impl TryRng for Repeatable {
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        Ok(self.0)
+        let mut bytes = [0; 8];
+        self.stream(&mut bytes);
+        Ok(u64::from_le_bytes(bytes))
     }
 
     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
-        for byte in out {
-            let Ok(n) = self.try_next_u32();
-            *byte = (n >> 24) as u8;
+        match self.exponent(out.len()) {
+            Some(start) => Self::new(start).stream(out),
+            None => self.stream(out),
         }
         Ok(())
     }
@@ -68,7 +108,7 @@ impl Side {
     fn of(key: Arc<PrivateKey>, instance: u32, policy: Policy) -> Self {
         let setup = Setup { key, instance, policy, fragment: None, invitation: String::new() };
         let conversation = Conversation::new(setup).expect("a valid tag");
-        Self { conversation, rng: Repeatable(u64::from(instance)), millis: 0 }
+        Self { conversation, rng: Repeatable::new(u64::from(instance)), millis: 0 }
     }
 
     /// Every input comes a second after the one before.
