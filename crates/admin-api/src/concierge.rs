@@ -17,7 +17,8 @@ pub struct Phrase {
 pub struct PhraseReply {
     /// Bare JID of the concierge.
     pub concierge: String,
-    /// Its own fingerprint, 40 lower-case hexadecimal digits; `None` before anybody wrote to it.
+    /// Its own fingerprint, 40 lower-case hexadecimal digits; `None` while it is
+    /// being made, in the first moments of a home.
     pub fingerprint: Option<String>,
     /// The phrase. It works once.
     pub phrase: Secret,

@@ -73,7 +73,8 @@ fn route_one(
         return to_server(daemon, errand, &to, stanza, list);
     }
     if concierge::is_addressed(daemon, &to) {
-        return concierge::take(daemon, errand.now, stanza, list);
+        concierge::take(daemon, stanza, list);
+        return 0;
     }
     to_account(daemon, errand, &to, stanza, list)
 }

@@ -190,6 +190,17 @@ pub const CONCIERGE_TALKS_MAX: usize = 256;
 /// verification has 3 kB.
 pub const CONCIERGE_MESSAGE_BYTES_MAX: usize = 16 * 1024;
 
+/// Messages to the concierge that are looked at together: a step of a verification takes the
+/// processor 45 ms, and the other cores have other work.
+pub const CONCIERGE_THREADS_MAX: usize = 2;
+
+/// Messages of one person that wait for the concierge. A client that cuts the longest message of a
+/// verification into small pieces sends some 30.
+pub const CONCIERGE_LETTERS_PER_PERSON_MAX: usize = 64;
+
+/// Messages of all people that wait for the concierge: 8 MB at most.
+pub const CONCIERGE_LETTERS_MAX: usize = 512;
+
 /// Messages that wait while the concierge's key is made, which takes a second, once.
 pub const CONCIERGE_WAITING_MAX: usize = 64;
 

@@ -27,7 +27,7 @@ use crate::protection::Protection;
 use crate::registry::Registry;
 use crate::settle::Settle;
 use crate::tls::Tls;
-use crate::{admin, schema, services, settings, settle};
+use crate::{admin, concierge, schema, services, settings, settle};
 
 /// Why the daemon did not start. Its text says what to do.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         accounts: Accounts::open(&store).map_err(because)?,
         auth: Auth::open(&store).map_err(because)?,
         directory: crate::directory::Directory::default(),
-        concierge: crate::concierge::Concierge::default(),
+        concierge: concierge::Concierge::default(),
         protection: Protection::open(&store).map_err(because)?,
         tls,
         components: Components::open(&config.components).map_err(because)?,
@@ -90,6 +90,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     tokio::spawn(settle::run(Arc::clone(&daemon)));
     tokio::spawn(push::run(Arc::clone(&daemon)));
     tokio::spawn(registration::run(Arc::clone(&daemon)));
+    tokio::spawn(concierge::prepare(Arc::clone(&daemon)));
     admin::serve(&daemon).map_err(because)?;
     let listeners = Listeners::open(&daemon).await.map_err(because)?;
     component::listen(&daemon).await.map_err(because)?;

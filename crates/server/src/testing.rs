@@ -47,9 +47,20 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// Not set up yet.
-    pub(crate) async fn fresh() -> Self {
+    /// As it comes out of the box.
+    pub(crate) async fn bare() -> Self {
         Self::in_dir(TempDir::new()).await
+    }
+
+    /// Not set up yet, and with a concierge that has its key: making one takes the processor half a
+    /// second, which would be most of some tests.
+    pub(crate) async fn fresh() -> Self {
+        let dir = TempDir::new();
+        let data = Self::config(dir.path()).server.data_dir;
+        let store = Store::open(&data, &crate::schema::schema()).unwrap();
+        crate::concierge::give_key(&store);
+        store.close().unwrap();
+        Self::in_dir(dir).await
     }
 
     async fn in_dir(dir: TempDir) -> Self {

@@ -58,6 +58,8 @@ struct AllView {
     /// Does whoever looks change them?
     admin: bool,
     people: Vec<Owner>,
+    /// Address and key of the home's own contact.
+    concierge: Option<(String, Row)>,
 }
 
 /// A person with their fingerprints.
@@ -80,9 +82,12 @@ async fn everybody(member: Member) -> Result<Response, Problem> {
         href: link::fingerprints(&named.jid),
         entries: entries.iter().filter(|e| e.jid == named.jid).map(|e| Row::new(e, now)).collect(),
     };
+    let resident =
+        |e: &&Entry| link::local(&e.jid) == "concierge" && people.iter().all(|p| p.jid != e.jid);
     render(&AllView {
         frame: member.frame(&PAGE),
         admin: member.session.is_admin(),
+        concierge: entries.iter().find(resident).map(|e| (e.jid.clone(), Row::new(e, now))),
         people: people.iter().map(owner).collect(),
     })
 }

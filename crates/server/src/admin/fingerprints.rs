@@ -10,6 +10,7 @@ use xmpp::jid::BareJid;
 use super::store_problem;
 use crate::accounts;
 use crate::accounts::change::ChangeError;
+use crate::concierge;
 use crate::daemon::{Daemon, Now};
 use crate::directory::mark::marked;
 use crate::directory::{self, Made, Place, Refused};
@@ -155,8 +156,12 @@ fn account_exists(daemon: &Daemon, jid: &BareJid) -> Result<(), Problem> {
     }
 }
 
+/// A person of this home, or its concierge.
 fn existing(daemon: &Daemon, name: &str) -> Result<BareJid, Problem> {
     let jid = daemon.accounts.address(name)?;
+    if concierge::is_addressed(daemon, &jid.clone().into()) {
+        return Ok(jid);
+    }
     match daemon.accounts.lookup(&jid).map_err(store_problem)? {
         Some(_) => Ok(jid),
         None => Err(ChangeError::NotFound(jid).into()),

@@ -21,8 +21,8 @@ use crate::accounts::change::{credentials, display_name, not_reserved};
 use crate::accounts::{self, Accounts, Record, Role};
 use crate::daemon::{Daemon, Now};
 use crate::limits::SETUP_CODE_SECONDS_MAX;
-use crate::random;
 use crate::settings::{self, SetupCode};
+use crate::{concierge, random};
 
 /// Makes a code; the one before stops working.
 pub(super) async fn code(daemon: &Daemon) -> Result<Code, Problem> {
@@ -47,7 +47,7 @@ pub(super) fn state(daemon: &Daemon, call: &State) -> Result<StateReply, Problem
 }
 
 /// Finishes set-up and signs the first administrator in.
-pub(super) async fn finish(daemon: &Daemon, call: &Finish) -> Result<SignedIn, Problem> {
+pub(super) async fn finish(daemon: &Arc<Daemon>, call: &Finish) -> Result<SignedIn, Problem> {
     unfinished(daemon)?;
     must_be_right(daemon, &call.code)?;
     let domain: Arc<str> = settings::check_domain(&call.domain)
@@ -83,6 +83,8 @@ pub(super) async fn finish(daemon: &Daemon, call: &Finish) -> Result<SignedIn, P
     open(daemon, &domain);
     drop(turn);
     tracing::info!("set-up is finished");
+    // The directory needs the domain.
+    tokio::spawn(concierge::prepare(Arc::clone(daemon)));
     let person = admin_api::panel::Person {
         jid: jid.to_string(),
         display_name,

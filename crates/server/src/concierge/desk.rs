@@ -5,10 +5,9 @@
 //! ([`Desk::ticket`]).
 
 use admin_api::fingerprints::{Entry, State};
-use otr::Fingerprint;
+use otr::{Fingerprint, Secret};
 use xmpp::jid::BareJid;
 
-use super::keys::Phrases;
 use super::words::{Sentences, Words, fill};
 use crate::accounts::Role;
 use crate::admin;
@@ -34,7 +33,6 @@ pub(super) struct Desk<'a> {
     pub(super) own: BareJid,
     /// The concierge's own key.
     pub(super) mine: Fingerprint,
-    pub(super) phrases: &'a mut Phrases,
     /// What was written; 0 = nothing.
     pub(super) ticket: Ticket,
     /// What others are to be told, in the clear.
@@ -42,6 +40,11 @@ pub(super) struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    /// The phrase that the panel showed this person: one try.
+    pub(super) fn phrase(&self) -> Option<Secret> {
+        self.daemon.concierge.lock().phrases.take(&self.person, self.now)
+    }
+
     fn place(&self, hex: &str) -> Place {
         Place { jid: self.person.clone(), fingerprint: hex.to_owned() }
     }

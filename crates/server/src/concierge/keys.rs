@@ -1,6 +1,6 @@
 //! The concierge's own key and instance tag, and the phrases by which people check them.
 //!
-//! The key is made once, when somebody first writes to the concierge, and stays in the store.
+//! The key is made once, at the first start, and stays in the store.
 //! Phrases are in memory only. Invariants: at most [`CONCIERGE_PHRASES_MAX`] phrases, each works
 //! once and for [`CONCIERGE_PHRASE_TIME_MAX`]; no key or phrase is in any log.
 
@@ -52,6 +52,13 @@ impl Identity {
         let mut rng = UnwrapErr(getrandom::SysRng);
         let key = Arc::new(PrivateKey::generate(&mut rng)?);
         Some(Self { key, instance: instance_tags::random(&mut rng) })
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_tests() -> Self {
+        let text = include_str!("../../../otr/tests/vectors/keys/dave/otr.private_key");
+        let key = Arc::new(keys::read(text).unwrap().remove(0).key);
+        Self { key, instance: 0x5a17 }
     }
 
     /// Writes it.

@@ -3,26 +3,32 @@
 //! Whoever talks privately with it shows it which key their account really uses; it writes that
 //! into the directory as attested, and raises the alarm when a key appears that it did not know.
 //! [`command`] reads what people want, [`words`] says it, [`talk`] is one conversation, [`desk`]
-//! what it looks up and writes, [`keys`] its own key.
+//! what it looks up and writes, [`keys`] its own key, which [`prepare`] has made when the home is
+//! set up.
 //!
-//! State: conversations, in memory. Invariants: only accounts of this home are answered, by the
-//! address that the server stamped; at most [`CONCIERGE_TALKS_MAX`] conversations, the least recent
-//! is forgotten; what is said about a write is said once it is durable, and nothing overtakes it
-//! (an OTR message that comes too late could not be read).
+//! State: conversations, in memory; [`turns`] keeps the order. Invariants: only accounts of this
+//! home are answered, by the address that the server stamped; at most
+//! [`CONCIERGE_TALKS_MAX`](crate::limits::CONCIERGE_TALKS_MAX) conversations, the least recent is
+//! forgotten; no arithmetic of keys on a thread that carries others' messages; what is said about a
+//! write is said once it is durable, and nothing overtakes it (an OTR message that comes too late
+//! could not be read).
 
 mod command;
 mod desk;
 mod keys;
+mod prepare;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod words;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use otr::Fingerprint;
-use store::{Batch, Store};
+use store::Store;
+use tokio::sync::Semaphore;
 use xmpp::element::Element;
 use xmpp::error::{StanzaCondition, StanzaError};
 use xmpp::jid::{BareJid, Jid};
@@ -30,15 +36,12 @@ use xmpp::ns;
 use xmpp::stanza::{Kind, MessageType, PresenceType, Stanza};
 use zeroize::Zeroizing;
 
-use self::desk::Desk;
 pub use self::keys::TABLES;
 use self::keys::{Identity, Phrases};
-use self::talk::Talk;
+pub use self::prepare::prepare;
+use self::turns::{Accepted, Letter, Visitors};
 use crate::daemon::{Daemon, Now};
-use crate::deliver;
-use crate::durability::Ticket;
-use crate::limits::{CONCIERGE_MESSAGE_BYTES_MAX, CONCIERGE_TALKS_MAX, CONCIERGE_WAITING_MAX};
-use crate::settle::Pending;
+use crate::limits::{CONCIERGE_MESSAGE_BYTES_MAX, CONCIERGE_THREADS_MAX, CONCIERGE_WAITING_MAX};
 
 /// Its localpart, which nobody else can have.
 pub const NAME: &str = "concierge";
@@ -49,7 +52,7 @@ const RESOURCE: &str = "home";
 /// Its own key, as far as it is there.
 #[derive(Debug)]
 enum Key {
-    /// It was not needed since the start.
+    /// Nobody has looked since the start.
     Unknown,
     /// It is being made; these messages wait for it.
     Making(Vec<Stanza>),
@@ -59,29 +62,28 @@ enum Key {
 
 struct State {
     key: Key,
-    talks: HashMap<BareJid, Talk>,
+    visitors: Visitors,
     phrases: Phrases,
-    /// What was written last: nothing may overtake what is said about it.
-    last: Ticket,
 }
 
 /// See the module.
-pub struct Concierge(Mutex<State>);
+pub struct Concierge {
+    state: Mutex<State>,
+    /// How many messages are looked at together.
+    threads: Semaphore,
+}
 
 impl Default for Concierge {
     fn default() -> Self {
-        Self(Mutex::new(State {
-            key: Key::Unknown,
-            talks: HashMap::new(),
-            phrases: Phrases::default(),
-            last: 0,
-        }))
+        let (visitors, phrases) = (Visitors::default(), Phrases::default());
+        let state = Mutex::new(State { key: Key::Unknown, visitors, phrases });
+        Self { state, threads: Semaphore::new(CONCIERGE_THREADS_MAX) }
     }
 }
 
 impl Concierge {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A phrase by which `person` and the concierge can check each other, with the time when it
@@ -102,66 +104,82 @@ impl Concierge {
     }
 }
 
+/// Gives a store the throw-away key of the OTR engine's tests.
+#[cfg(test)]
+pub(crate) fn give_key(store: &Store) {
+    let mut batch = store::Batch::new();
+    Identity::for_tests().write(&mut batch);
+    store.commit_blocking(batch).unwrap();
+}
+
 /// Is `to` the concierge's address?
 #[must_use]
 pub fn is_addressed(daemon: &Daemon, to: &Jid) -> bool {
     to.local() == Some(NAME) && daemon.is_local(to.domain())
 }
 
-/// Takes a stanza that is addressed to the concierge. Returns the ticket of what it wrote.
-pub fn take(daemon: &Arc<Daemon>, now: Now, stanza: Stanza, list: &mut VecDeque<Stanza>) -> Ticket {
+/// Its address in the home `domain`.
+#[must_use]
+pub fn address(domain: &str) -> Option<BareJid> {
+    BareJid::from_parts(NAME, domain).ok()
+}
+
+/// What it says to `to` of its presence: it is always there.
+#[must_use]
+pub fn presence_for(own: &BareJid, to: &Jid) -> Option<Stanza> {
+    from_here(own, to, PresenceType::Available)
+}
+
+fn from_here(own: &BareJid, to: &Jid, ty: PresenceType) -> Option<Stanza> {
+    let mut presence = Stanza::presence(ty, Some(to.clone()));
+    presence.set_from(own.with_resource(RESOURCE).ok()?);
+    Some(presence)
+}
+
+/// Takes a stanza that is addressed to the concierge. What it answers to messages comes later, as
+/// stanzas of its own.
+pub fn take(daemon: &Arc<Daemon>, stanza: Stanza, list: &mut VecDeque<Stanza>) {
     let known =
         |from: &Jid| daemon.is_local(from.domain()) && daemon.accounts.exists(&from.to_bare());
     let Some(from) = stanza.from().cloned().filter(known) else {
         list.extend(stanza.error(&StanzaError::new(StanzaCondition::ServiceUnavailable)));
-        return 0;
+        return;
     };
     match stanza.kind() {
-        Kind::Presence => {
-            list.extend(presence(&from, &stanza));
-            0
-        }
+        Kind::Presence => list.extend(presence(&from, &stanza)),
         Kind::Iq => {
             list.extend(stanza.error(&StanzaError::new(StanzaCondition::ServiceUnavailable)));
-            0
         }
-        Kind::Message => message(daemon, now, &from, stanza, list),
+        Kind::Message => message(daemon, &from, stanza, list),
     }
 }
 
-/// It is always there, and everybody may see that.
+/// Everybody may see that it is there.
 fn presence(from: &Jid, stanza: &Stanza) -> Vec<Stanza> {
     let Some(own) = stanza.to().map(Jid::to_bare) else { return Vec::new() };
-    let here = own.with_resource(RESOURCE).unwrap_or_else(|_| own.clone().into());
-    let say = |ty, as_whom: Jid| {
-        let mut presence = Stanza::presence(ty, Some(from.clone()));
-        presence.set_from(as_whom);
-        presence
-    };
-    match stanza.presence_type() {
+    let said = match stanza.presence_type() {
         Some(PresenceType::Subscribe) => {
-            vec![say(PresenceType::Subscribed, own.into()), say(PresenceType::Available, here)]
+            let mut agreed = Stanza::presence(PresenceType::Subscribed, Some(from.clone()));
+            agreed.set_from(own.clone().into());
+            [Some(agreed), presence_for(&own, from)]
         }
-        Some(PresenceType::Probe) => vec![say(PresenceType::Available, here)],
-        _ => Vec::new(),
-    }
+        Some(PresenceType::Probe) => [presence_for(&own, from), None],
+        // RFC 6121 §3.3.3
+        Some(PresenceType::Unsubscribe) => [from_here(&own, from, PresenceType::Unavailable), None],
+        _ => [None, None],
+    };
+    said.into_iter().flatten().collect()
 }
 
-fn message(
-    daemon: &Arc<Daemon>,
-    now: Now,
-    from: &Jid,
-    stanza: Stanza,
-    list: &mut VecDeque<Stanza>,
-) -> Ticket {
+fn message(daemon: &Arc<Daemon>, from: &Jid, stanza: Stanza, list: &mut VecDeque<Stanza>) {
     let talks = matches!(stanza.message_type(), Some(MessageType::Chat | MessageType::Normal));
     // A late copy of a key exchange would only confuse the new one.
     let late = stanza.child("delay", ns::DELAY).is_some();
     let body = stanza.child("body", ns::CLIENT).map(|body| body.text().into_owned());
-    let Some(body) = body.filter(|_| talks && !late) else { return 0 };
+    let Some(body) = body.filter(|_| talks && !late) else { return };
     if body.len() > CONCIERGE_MESSAGE_BYTES_MAX {
         list.extend(stanza.error(&StanzaError::new(StanzaCondition::PolicyViolation)));
-        return 0;
+        return;
     }
     let mut state = daemon.concierge.lock();
     if let Key::Unknown = state.key {
@@ -169,68 +187,38 @@ fn message(
             Ok(Some(identity)) => state.key = Key::Ready(identity),
             Ok(None) => {
                 state.key = Key::Making(Vec::new());
-                tokio::spawn(make_key(Arc::clone(daemon)));
+                tokio::spawn(prepare::make_key(Arc::clone(daemon)));
             }
             Err(e) => {
                 tracing::error!(error = %e, "the concierge's key cannot be read");
                 list.extend(stanza.error(&StanzaError::new(StanzaCondition::InternalServerError)));
-                return 0;
+                return;
             }
         }
     }
     match &mut state.key {
-        Key::Making(waiting) if waiting.len() < CONCIERGE_WAITING_MAX => {
-            waiting.push(stanza);
-            0
+        Key::Making(waiting) if waiting.len() < CONCIERGE_WAITING_MAX => waiting.push(stanza),
+        Key::Ready(_) => {
+            let Some(own) = stanza.to().map(Jid::to_bare) else { return };
+            let lang = stanza.element().lang().map(str::to_owned);
+            match state.visitors.accept(Letter { from: from.clone(), own, lang, body }) {
+                Accepted::First => {
+                    tokio::spawn(turns::serve(Arc::clone(daemon), from.to_bare()));
+                }
+                Accepted::Waits => {}
+                Accepted::Refused => {
+                    daemon.counters.add("concierge", "refused");
+                    list.extend(stanza.error(&full()));
+                }
+            }
         }
-        Key::Ready(identity) => {
-            let identity = identity.clone();
-            answer(daemon, &mut state, (&identity, now), (from, &stanza, &body), list)
-        }
-        Key::Making(_) | Key::Unknown => {
-            list.extend(stanza.error(&StanzaError::new(StanzaCondition::ResourceConstraint)));
-            0
-        }
+        Key::Making(_) | Key::Unknown => list.extend(stanza.error(&full())),
     }
 }
 
-fn answer(
-    daemon: &Daemon,
-    state: &mut State,
-    (identity, now): (&Identity, Now),
-    (from, stanza, body): (&Jid, &Stanza, &str),
-    list: &mut VecDeque<Stanza>,
-) -> Ticket {
-    let (person, own) = (from.to_bare(), stanza.to().map(Jid::to_bare));
-    let Some(own) = own else { return 0 };
-    make_room(&mut state.talks, &person);
-    let fresh = || Talk::new(identity, talk::language(stanza.element().lang()), now);
-    let Some(mut talk) = state.talks.remove(&person).or_else(fresh) else { return 0 };
-    let mut desk = Desk {
-        daemon,
-        now,
-        person: person.clone(),
-        resource: from.resource().unwrap_or_default().to_owned(),
-        own: own.clone(),
-        mine: identity.key.fingerprint(),
-        phrases: &mut state.phrases,
-        ticket: 0,
-        told: Vec::new(),
-    };
-    let bodies = talk.heard(&mut desk, body);
-    let (ticket, told) = (desk.ticket, desk.told);
-    state.talks.insert(person, talk);
-    let mut out: Vec<Stanza> = bodies.iter().filter_map(|body| chat(&own, from, body)).collect();
-    out.extend(told.iter().filter_map(|(to, words)| chat(&own, &to.clone().into(), words)));
-    state.last = state.last.max(ticket);
-    if daemon.durability.is_settled(state.last) {
-        list.extend(out);
-    } else {
-        let (routed, on_failure) = (out, Vec::new());
-        let pending = Pending { ticket: state.last, owner: own, routed, on_failure };
-        daemon.settle.push(pending);
-    }
-    ticket
+fn full() -> StanzaError {
+    StanzaError::new(StanzaCondition::ResourceConstraint)
+        .with_text("The concierge has more to read than it can. Wait a little.")
 }
 
 fn chat(own: &BareJid, to: &Jid, body: &str) -> Option<Stanza> {
@@ -241,41 +229,4 @@ fn chat(own: &BareJid, to: &Jid, body: &str) -> Option<Stanza> {
         .with_attr("type", "chat")
         .with_child(Element::new("body", ns::CLIENT).with_text(body.to_owned()));
     Stanza::from_element(message).ok()
-}
-
-fn make_room(talks: &mut HashMap<BareJid, Talk>, person: &BareJid) {
-    if talks.len() < CONCIERGE_TALKS_MAX || talks.contains_key(person) {
-        return;
-    }
-    let oldest = talks.iter().min_by_key(|(_, t)| t.used.monotonic).map(|(jid, _)| jid.clone());
-    oldest.map(|jid| talks.remove(&jid));
-}
-
-/// Makes the key, which takes up to a second, and answers those who wait for it.
-async fn make_key(daemon: Arc<Daemon>) {
-    let made = tokio::task::spawn_blocking(Identity::make).await.ok().flatten();
-    let mut durable = None;
-    if let Some(identity) = made {
-        let mut batch = Batch::new();
-        identity.write(&mut batch);
-        let written = daemon.durability.wait(daemon.durability.commit(batch)).await;
-        durable = written.is_ok().then_some(identity);
-    }
-    let waiting = {
-        let mut state = daemon.concierge.lock();
-        let waiting = match std::mem::replace(&mut state.key, Key::Unknown) {
-            Key::Making(waiting) => waiting,
-            Key::Unknown | Key::Ready(_) => Vec::new(),
-        };
-        match durable {
-            Some(identity) => state.key = Key::Ready(identity),
-            None => {
-                tracing::error!("the concierge's key could not be made and kept");
-                return;
-            }
-        }
-        waiting
-    };
-    tracing::info!("the concierge has a key");
-    deliver::route_all(&daemon, Now::read(), waiting);
 }

@@ -107,7 +107,7 @@ impl Talk {
             Verb::History => desk.history(says),
             Verb::Revoke => desk.revoke(says, rest),
             Verb::Count => desk.count(says, rest),
-            Verb::Verify => match desk.phrases.take(&desk.person, desk.now) {
+            Verb::Verify => match desk.phrase() {
                 None => says.no_phrase.to_owned(),
                 Some(secret) => {
                     self.say(desk, says.verifying);
@@ -127,15 +127,13 @@ impl Talk {
             }
             // Otherwise nothing could be said any more, not even the invitation.
             Event::PeerEnded => self.feed(desk, Input::End),
-            Event::Verification(Verification::Asked { .. }) => {
-                match desk.phrases.take(&desk.person, desk.now) {
-                    Some(secret) => self.feed(desk, Input::Answer(&secret)),
-                    None => {
-                        self.feed(desk, Input::CancelVerification);
-                        self.say(desk, says.no_phrase);
-                    }
+            Event::Verification(Verification::Asked { .. }) => match desk.phrase() {
+                Some(secret) => self.feed(desk, Input::Answer(&secret)),
+                None => {
+                    self.feed(desk, Input::CancelVerification);
+                    self.say(desk, says.no_phrase);
                 }
-            }
+            },
             Event::Verification(Verification::Same { .. }) => self.say(desk, says.verified),
             Event::Verification(Verification::Different) => self.say(desk, says.different),
             _ => {}

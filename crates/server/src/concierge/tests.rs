@@ -100,9 +100,12 @@ impl<'a> Client<'a> {
             let mut out = String::new();
             self.session.outbox.drain(&daemon.durability, &mut out);
             if out.is_empty() {
-                // The key may be on its way.
-                let making = matches!(daemon.concierge.lock().key, Key::Making(_));
-                quiet += u8::from(!making);
+                // The key may be on its way, or an answer.
+                let idle = {
+                    let state = daemon.concierge.lock();
+                    state.visitors.are_idle() && !matches!(state.key, Key::Making(_))
+                };
+                quiet = if idle { quiet + 1 } else { 0 };
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
                 continue;
             }
@@ -200,6 +203,31 @@ async fn a_private_conversation_is_attested_and_private() {
     assert!(clear.is_empty(), "{clear:?}");
 }
 
+/// Arithmetic of keys is for threads of its own: whoever carries the message is done before.
+#[tokio::test]
+async fn a_key_exchange_holds_nobody_up_and_answers_keep_their_order() {
+    let (home, _) = Home::set_up().await;
+    let mut ann = Client::new(&home, "ann", "desk");
+    ann.engine(Input::Start);
+    // On this test's only thread nothing else has run since.
+    assert!(!home.daemon().concierge.lock().visitors.are_idle());
+    let mut out = String::new();
+    ann.session.outbox.drain(&home.daemon().durability, &mut out);
+    assert!(!out.contains("?OTR:"), "answered on the spot: {out}");
+    ann.listens().await;
+    assert!(ann.talk.session().is_some());
+    ann.shown.clear();
+    let questions = ["key", "list nobody", "hilfe", "nonsense", "help"];
+    questions.iter().for_each(|q| ann.engine(Input::Send(q.as_bytes())));
+    ann.listens().await;
+    let answers: Vec<&str> = ann.shown.iter().map(|(text, _)| text.as_str()).collect();
+    let wanted = ["attested by", "no keys", "Du kannst", "nicht verstanden", "You can"];
+    assert_eq!(answers.len(), wanted.len(), "{answers:?}");
+    for (answer, wanted) in answers.iter().zip(wanted) {
+        assert!(answer.contains(wanted), "{answers:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_new_key_raises_the_alarm_and_a_known_one_does_not() {
     let (home, _) = Home::set_up().await;
@@ -291,7 +319,7 @@ async fn the_key_outlives_a_restart_and_strangers_hear_nothing() {
         );
         let stanza = Stanza::from_element(Element::parse(&xml).unwrap()).unwrap();
         let mut list = VecDeque::new();
-        take(daemon, Now::read(), stanza, &mut list);
+        take(daemon, stanza, &mut list);
         list
     };
     for from in ["eve@elsewhere.example/x", "nobody@home.example/x"] {
@@ -303,7 +331,7 @@ async fn the_key_outlives_a_restart_and_strangers_hear_nothing() {
                 <delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/></message>";
     let late = Stanza::from_element(Element::parse(late).unwrap()).unwrap();
     let mut list = VecDeque::new();
-    take(daemon, Now::read(), late, &mut list);
+    take(daemon, late, &mut list);
     assert!(list.is_empty());
 }
 
@@ -326,4 +354,83 @@ async fn it_can_be_a_contact() {
     let mut again = again;
     again.listens().await;
     assert!(again.other.iter().any(here), "it answers probes: {:?}", again.other);
+}
+
+/// The contacts that a fresh client gets, as address and subscription.
+async fn contacts(client: &mut Client<'_>) -> Vec<(String, String)> {
+    client.other.clear();
+    let query = Element::new("query", ns::ROSTER);
+    let get = Element::new("iq", ns::CLIENT).with_attr("type", "get").with_attr("id", "r");
+    client.sends(get.with_child(query));
+    client.listens().await;
+    let result = client.other.iter().find(|e| e.attr("id") == Some("r")).expect("an answer");
+    let query = result.child("query", ns::ROSTER).expect("a roster");
+    let attr = |item: &Element, name| item.attr(name).unwrap_or_default().to_owned();
+    query.children().map(|item| (attr(item, "jid"), attr(item, "subscription"))).collect()
+}
+
+#[tokio::test]
+async fn everybody_has_it_until_they_remove_it() {
+    let (home, _) = Home::set_up().await;
+    add(&home, "bob").await;
+    let both = [("concierge@home.example".to_owned(), "both".to_owned())];
+    let mut phone = Client::new(&home, "bob", "phone");
+    assert_eq!(contacts(&mut phone).await, both);
+    // It was available before it asked.
+    let here = |p: &Element| p.attr("from") == Some("concierge@home.example/home");
+    assert!(phone.other.iter().any(here), "{:?}", phone.other);
+    let mut laptop = Client::new(&home, "bob", "laptop");
+    laptop.listens().await;
+    assert!(laptop.other.iter().any(here), "{:?}", laptop.other);
+    assert_eq!(contacts(&mut laptop).await, both);
+
+    let item = Element::new("item", ns::ROSTER)
+        .with_attr("jid", "concierge@home.example")
+        .with_attr("subscription", "remove");
+    let set = Element::new("iq", ns::CLIENT).with_attr("type", "set").with_attr("id", "x");
+    laptop.sends(set.with_child(Element::new("query", ns::ROSTER).with_child(item)));
+    phone.other.clear();
+    phone.listens().await;
+    let removed = |p: &Element| p.attr("type") == Some("set");
+    assert!(phone.other.iter().any(removed), "the other device hears of it: {:?}", phone.other);
+    assert_eq!(contacts(&mut laptop).await, []);
+    drop((phone, laptop));
+    let home = home.restart().await;
+    let mut phone = Client::new(&home, "bob", "phone");
+    assert_eq!(contacts(&mut phone).await, [], "it does not come back");
+    let mut ann = Client::new(&home, "ann", "desk");
+    assert_eq!(contacts(&mut ann).await, both, "others keep it");
+}
+
+#[tokio::test]
+async fn the_key_is_there_from_set_up() {
+    let home = Home::bare().await;
+    let daemon = home.daemon();
+    let known = async || {
+        for _ in 0..6_000 {
+            if let Ok(Some(key)) = daemon.concierge.fingerprint(&daemon.store) {
+                return key;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("no key within a minute");
+    };
+    let key = known().await;
+    assert!(directory::list(&daemon.store, "home.example", None).unwrap().is_empty());
+    let code = home.operator().call(admin_api::setup::NewCode {}).await.unwrap().code;
+    home.panel().call(home.finish(code)).await.unwrap();
+    for _ in 0..6_000 {
+        if let [entry] = &directory::list(&daemon.store, "home.example", None).unwrap()[..] {
+            assert_eq!(
+                (entry.jid.as_str(), entry.state),
+                ("concierge@home.example", State::Attested)
+            );
+            assert_eq!(entry.fingerprint, key.to_hex());
+            let history = directory::history(&daemon.store, &jid("concierge"), None, 9).unwrap();
+            assert_eq!(check("concierge@home.example", &history), Ok(()));
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("not in the directory within a minute");
 }

@@ -182,10 +182,10 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<ExitCode, F
             let made = context.daemon()?.call(concierge::Phrase { name })?;
             context.out.show(&made, |out, made| {
                 out.line(&format!("Phrase: {}", made.phrase.expose()))?;
-                let key = made.fingerprint.as_deref().map_or_else(
-                    || "it makes its key when somebody first writes to it".to_owned(),
-                    shown,
-                );
+                let key = made
+                    .fingerprint
+                    .as_deref()
+                    .map_or_else(|| "its key is being made".to_owned(), shown);
                 out.line(&format!("{}: {key}", made.concierge))
             })
         }

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use super::{panel, store_problem};
 use crate::accounts::change::{disconnect, display_name, not_reserved};
 use crate::accounts::{Accounts, Record, Role, State, StoredKeys, derive_all, password};
+use crate::concierge;
 use crate::daemon::{Daemon, Now};
 use crate::features::roster::{self, Item};
 use crate::features::subscription::state::{Half, SubState};
@@ -265,7 +266,10 @@ fn moved(
     left_out: &mut Vec<String>,
 ) -> Result<(Moved, usize), Problem> {
     let jid = BareJid::from_parts(&local, domain).map_err(|e| about(&local, e))?;
-    let items = roster::items(daemon, &jid).map_err(store_problem)?;
+    let mut items = roster::items(daemon, &jid).map_err(store_problem)?;
+    // It belongs to this home; the next one has its own.
+    let resident = concierge::address(domain);
+    items.retain(|item| Some(&item.jid) != resident.as_ref());
     let mut moved = Moved {
         name: local,
         display_name: record.display_name.clone(),

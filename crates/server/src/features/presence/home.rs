@@ -75,9 +75,11 @@ impl Home {
         Self { daemon, heard: Mutex::default(), _dir: dir }
     }
 
-    /// Binds the device `full`.
+    /// Binds the device `full` of somebody who has met the concierge and removed it: most tests are
+    /// about other contacts.
     pub(in crate::features) fn bind(&self, full: &str) -> SessionId {
         let jid = Jid::parse(full).unwrap();
+        crate::features::roster::have_met(&self.daemon.store, &jid.to_bare());
         let entry = self.daemon.registry.entry(&jid.to_bare());
         let id = self.daemon.fresh_session();
         registry::lock(&entry).sessions.push(Bound {

@@ -25,6 +25,7 @@ mod book;
 mod contact;
 mod push;
 mod request;
+mod resident;
 mod version;
 
 #[cfg(test)]
@@ -35,10 +36,12 @@ pub use contact::Item;
 pub(in crate::features) use push::is_interested;
 use push::{Push, note_interest};
 use request::Request;
+#[cfg(test)]
+pub(in crate::features) use resident::have_met;
 use version::Version;
 
 /// Tables of this feature.
-pub const TABLES: &[&str] = &[book::ROSTER.name(), version::CHANGES.name()];
+pub const TABLES: &[&str] = &[book::ROSTER.name(), version::CHANGES.name(), resident::MET.name()];
 
 /// See the module.
 pub const FEATURE: Feature = Feature {
@@ -118,6 +121,7 @@ fn clear(batch: &mut Batch, owner: &BareJid) {
     batch.delete_span(&book::ROSTER, &Span::<(String, String)>::under(owner.as_str()));
     batch.delete_span(&version::CHANGES, &Span::<(String, u64)>::under(owner.as_str()));
     requests::clear(batch, owner);
+    resident::forget(batch, owner);
 }
 
 /// §2.1.3 and §2.6.2: a session asks for the roster.
@@ -125,8 +129,11 @@ fn get(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
     let query = iq.payload().filter(|query| query.children().next().is_none());
     // §2.1.3: a get has no items.
     let query = query.ok_or_else(|| StanzaError::new(StanzaCondition::BadRequest))?;
+    let introduced = resident::introduce(cx)?;
     let roster = Roster::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
-    let news = match query.attr("ver").and_then(Version::parse) {
+    // A change of just now is not among those that the store knows.
+    let cached = query.attr("ver").and_then(Version::parse).filter(|_| !introduced);
+    let news = match cached {
         Some(cached) => news_since(cx.daemon, &cx.account.jid, roster, cached)?,
         None => None,
     };
