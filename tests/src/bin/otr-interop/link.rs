@@ -1,8 +1,9 @@
-//! Our engine and the libotr peer, and what both did.
+//! Our engine and a peer, and what both did.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use getrandom::SysRng;
 use otr::rand_core::UnwrapErr;
@@ -18,7 +19,11 @@ use crate::peer::{Answer, Peer};
 const MESSAGES_MAX: usize = 500;
 
 pub(crate) struct Link {
+    setup: Setup,
     conversation: Conversation,
+    command: Vec<String>,
+    versions: String,
+    their_key: PathBuf,
     peer: Peer,
     now: Time,
     wake: Option<Time>,
@@ -46,7 +51,7 @@ pub(crate) fn ours(link: &mut Link, input: Input<'_>) -> Result<(), Failure> {
 
 impl Link {
     pub(crate) fn start(
-        program: &Path,
+        command: &[String],
         keys: &Path,
         versions: &str,
         fragment: Option<usize>,
@@ -61,9 +66,13 @@ impl Link {
             invitation: String::new(),
         };
         Ok(Self {
-            conversation: Conversation::new(setup).ok_or("the tag is invalid")?,
+            conversation: Conversation::new(setup.clone()).ok_or("the tag is invalid")?,
+            setup,
             their_fingerprint: key(&theirs)?.fingerprint(),
-            peer: Peer::start(program, &theirs, versions)?,
+            peer: Peer::start(command, &theirs, versions)?,
+            command: command.to_vec(),
+            versions: versions.to_owned(),
+            their_key: theirs,
             now: Time::from_millis(0),
             wake: None,
             under_way: VecDeque::new(),
@@ -115,6 +124,24 @@ impl Link {
             }
         }
         Err("they never stop talking".into())
+    }
+
+    /// The peer's program ends without a word, and starts again with the same key.
+    pub(crate) fn restart_theirs(&mut self) -> Result<(), Failure> {
+        self.peer = Peer::start(&self.command, &self.their_key, &self.versions)?;
+        Ok(())
+    }
+
+    /// Our side forgets everything but its key and its tag.
+    pub(crate) fn restart_ours(&mut self) -> Result<(), Failure> {
+        self.conversation = Conversation::new(self.setup.clone()).ok_or("the tag is invalid")?;
+        self.wake = None;
+        Ok(())
+    }
+
+    /// Later than every limit of a rate looks back.
+    pub(crate) fn pass_an_hour(&mut self) {
+        self.now = self.now + Duration::from_secs(3_600);
     }
 
     /// Lets time pass until our side wants to be woken.

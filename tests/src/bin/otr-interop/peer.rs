@@ -1,4 +1,4 @@
-//! The libotr peer as a child process: commands in, answers out (see `tests/otr/peer.c`).
+//! A peer as a child process: commands in, answers out (see `tests/otr/peer.c`).
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -24,15 +24,18 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Starts a peer that speaks `versions`, with the first key of `key`.
-    pub(crate) fn start(program: &Path, key: &Path, versions: &str) -> Result<Self, Failure> {
+    /// Starts a peer that speaks `versions`, with the first key of `key`. `command` is a program with
+    /// its first arguments.
+    pub(crate) fn start(command: &[String], key: &Path, versions: &str) -> Result<Self, Failure> {
+        let (program, arguments) = command.split_first().ok_or("no program")?;
         let mut child = Command::new(program)
+            .args(arguments)
             .arg(key)
             .args(["bob@home.test", "prpl-jabber", versions])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|e| format!("{}: {e}", program.display()))?;
+            .map_err(|e| format!("{program}: {e}"))?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let input = input.ok_or("the peer has no input")?;
         let output = BufReader::new(output.ok_or("the peer has no output")?);
