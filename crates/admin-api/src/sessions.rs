@@ -15,7 +15,7 @@ pub struct Session {
     pub tls: String,
     /// SASL mechanism it authenticated with.
     pub mechanism: String,
-    /// When it bound its resource.
+    /// When it bound its resource; coming back for the session (XEP-0198) does not change it.
     pub since: UnixTime,
     /// Presence priority; `None` = connected without available presence.
     pub priority: Option<i8>,

@@ -81,7 +81,7 @@ pub struct About {
     pub tls: &'static str,
     /// SASL mechanism.
     pub mechanism: &'static str,
-    /// Unix time of the log-in, seconds.
+    /// Unix time when the resource was bound, seconds; it stays when the session is resumed.
     pub since: u64,
 }
 

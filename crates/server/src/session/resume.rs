@@ -105,7 +105,8 @@ impl Session {
             };
             let kept = handed.kept().to_vec();
             bound.outbox = Arc::new(go_on(handed));
-            bound.about = about;
+            // The connection is another, the session is the same.
+            bound.about = About { since: bound.about.since, ..about };
             let (id, jid, outbox) = (bound.id, bound.jid.clone(), Arc::clone(&bound.outbox));
             let unsettled = outbox.line.unsettled();
             let (daemon, bare) = (Arc::clone(daemon), user.clone());
@@ -206,7 +207,8 @@ mod tests {
         assert_eq!(element(&said(&home, &old).await).attr("h"), Some("1"));
 
         old.handle(now, message()).unwrap();
-        let new = Session::resume(daemon, &ann, claim, about()).unwrap();
+        let later = About { since: 70, tls: "TLSv1.2", ..about() };
+        let new = Session::resume(daemon, &ann, claim, later).unwrap();
         let error = old.handle(now, message()).unwrap_err();
         assert_eq!(error.condition, StreamCondition::Conflict);
         let error = old.handle_nonza(now, &request).unwrap_err();
@@ -215,7 +217,10 @@ mod tests {
         assert_eq!(element(&said(&home, &new).await).attr("h"), Some("2"));
         assert_eq!(new.outbox.line.handled(), 2);
         let entry = daemon.registry.find(&ann).unwrap();
-        assert_eq!(registry::lock(&entry).sessions.len(), 1);
+        let shown: Vec<_> = (registry::lock(&entry).sessions.iter())
+            .map(|session| (session.about.since, session.about.tls))
+            .collect();
+        assert_eq!(shown, [(7, "TLSv1.2")], "since it was bound, over the new connection");
 
         drop(new);
         assert!(registry::lock(&entry).sessions.is_empty());
