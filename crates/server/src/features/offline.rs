@@ -107,6 +107,19 @@ pub fn put(cx: &mut Cx<'_>, message: &Stanza, Place(key): Place) {
     }
 }
 
+/// How many messages wait for `owner`, and the last of them, where it can be read.
+pub(super) fn waiting(
+    daemon: &Daemon,
+    owner: &BareJid,
+) -> Result<(u64, Option<Stanza>), StoreError> {
+    let mailbox = mailbox(owner.as_str());
+    let count = daemon.store.count(&OFFLINE, &mailbox)?;
+    let last = daemon.store.newest(&OFFLINE, &mailbox, 1)?.pop();
+    let xml = last.and_then(|(_, Raw(xml))| String::from_utf8(xml).ok());
+    let element = xml.and_then(|xml| Element::parse(&xml).ok());
+    Ok((count, element.and_then(|element| Stanza::from_element(element).ok())))
+}
+
 /// XEP-0160 §3: chat states and the like are of no use later.
 fn is_worth_keeping(message: &Stanza) -> bool {
     let fleeting = [ns::CHAT_STATES, ns::HINTS];

@@ -73,6 +73,12 @@ impl Device {
         self.due = Some(self.due.map_or(due, |before| before.min(due)));
     }
 
+    /// `count` messages wait since before the daemon began.
+    pub(super) fn waits(&mut self, now: Instant, delay: Duration, (count, latest): (u32, Latest)) {
+        self.noticed(now, delay, latest);
+        self.unseen = self.unseen.max(count);
+    }
+
     /// The device has all that there was for it.
     pub(super) fn caught_up(&mut self) {
         self.unseen = 0;

@@ -4,7 +4,8 @@
 //! its account's lock whether it still is to be woken, and sends. Answers come to the server's
 //! domain and are known by their id and sender.
 //!
-//! State: [`Pushing`], lost at a restart: what it counts is only for a better notification.
+//! State: [`Pushing`], lost at a restart; then devices of people for whom messages wait are woken
+//! once more ([`begin_again`]), since nobody knows whether they were.
 //! Invariants: at most [`PUSHES_IN_FLIGHT_MAX`] are on their way, [`PUSHES_IN_FLIGHT_PER_SERVICE_MAX`]
 //! to one service, each for [`PUSH_ANSWER_TIME_MAX`] at most; the schedule's lock is held for no
 //! other lock.
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use store::StoreError;
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 use xmpp::element::Element;
@@ -23,9 +25,9 @@ use xmpp::stanza::Stanza;
 
 use super::device::{Device, Latest, Outcome, Summary, Verdict};
 use super::registered::{self, Key, Preview, Registered, Registration};
-use super::{drop_registrations, session_of};
+use super::{drop_registrations, session_of, worth};
 use crate::daemon::{Daemon, Now};
-use crate::features::{Cx, blocking};
+use crate::features::{Cx, blocking, offline};
 use crate::limits::{
     PUSH_ANSWER_TIME_MAX, PUSH_READ_WAIT, PUSHES_IN_FLIGHT_MAX, PUSHES_IN_FLIGHT_PER_SERVICE_MAX,
     PUSHES_PER_TURN,
@@ -91,6 +93,13 @@ impl Pushing {
         self.wake.notify_one();
     }
 
+    /// As [`Pushing::noticed`], of what has waited since before the daemon began.
+    fn waits(&self, now: Now, owner: &BareJid, key: &Key, what: (u32, Latest)) {
+        let name = Name::new(owner.as_str(), key);
+        let mut state = self.lock();
+        state.devices.entry(name).or_default().waits(now.monotonic, PUSH_READ_WAIT, what);
+    }
+
     /// The device has all that there was for it.
     pub(super) fn caught_up(&self, owner: &BareJid, key: &Key) {
         if let Some(device) = self.lock().devices.get_mut(&Name::new(owner.as_str(), key)) {
@@ -142,7 +151,7 @@ impl Pushing {
     }
 
     /// When there is something to do next. Forgets those with whom there is nothing to do.
-    fn next(&self, now: Instant) -> Option<Instant> {
+    pub(super) fn next(&self, now: Instant) -> Option<Instant> {
         let mut state = self.lock();
         state.devices.retain(|_, device| !device.is_idle(now));
         let devices = state.devices.values().filter_map(Device::next);
@@ -185,6 +194,9 @@ impl Pushing {
 /// Wakes devices for as long as the daemon runs.
 pub async fn run(daemon: Arc<Daemon>) {
     let mut stopping = daemon.stopping.subscribe();
+    if let Err(e) = begin_again(&daemon, Now::read()) {
+        tracing::error!(error = %e, "devices that wait for a push since before cannot be found");
+    }
     loop {
         let now = Now::read();
         turn(&daemon, now);
@@ -199,6 +211,24 @@ pub async fn run(daemon: Arc<Daemon>) {
         // However much there is to do, others get their turn.
         tokio::task::yield_now().await;
     }
+}
+
+/// The daemon begins: devices of people for whom messages wait are to be woken, unless they come by
+/// themselves.
+pub(super) fn begin_again(daemon: &Daemon, now: Now) -> Result<(), StoreError> {
+    // Ordered by owner: each mailbox is looked at once.
+    for all in registered::everybody(daemon)?.chunk_by(|(one, _), (other, _)| one == other) {
+        let owner = all.first().and_then(|(owner, _)| BareJid::parse(owner).ok());
+        let Some(owner) = owner else { continue };
+        let (count, last) = offline::waiting(daemon, &owner)?;
+        let Some(last) = last.filter(worth::is_worth) else { continue };
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        for (_, registration) in all {
+            let what = (count, worth::latest(&last));
+            daemon.pushing.waits(now, &owner, &registration.key(), what);
+        }
+    }
+    Ok(())
 }
 
 /// Does what is due.

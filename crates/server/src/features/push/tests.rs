@@ -4,10 +4,15 @@ use xmpp::error::StanzaCondition;
 use xmpp::jid::BareJid;
 use xmpp::stanza::IqType;
 
+use super::publish::begin_again;
 use super::registered::Registered;
 use super::{Mine, Preview, list, set_preview};
+use crate::daemon::Now;
+use crate::features::offline;
 use crate::features::presence::home::{Home, stanza};
-use crate::limits::{PUSH_DEVICES_MAX, PUSH_NODE_BYTES_MAX, PUSH_OPTIONS_BYTES_MAX};
+use crate::limits::{
+    PUSH_DEVICES_MAX, PUSH_NODE_BYTES_MAX, PUSH_OPTIONS_BYTES_MAX, PUSH_READ_WAIT,
+};
 use crate::registry::{self, SessionId};
 
 const ANN: &str = "ann@home.example";
@@ -144,4 +149,37 @@ fn nothing_stays_of_a_removed_account() {
     let left = list(&home.daemon, None).unwrap();
     assert_eq!(left.iter().map(|s| s.owner.as_str()).collect::<Vec<_>>(), ["bob@home.example"]);
     assert_eq!(super::preview(&home.daemon, &ann()).unwrap(), Preview::Nothing);
+}
+
+/// What waits is not forgotten with the schedule, which a restart empties.
+#[test]
+fn after_a_restart_those_for_whom_messages_wait_are_woken() {
+    let home = Home::new();
+    for owner in ["ann", "bob"] {
+        let id = home.bind(&format!("{owner}@home.example/phone"));
+        assert_eq!(asks(&home, id, &enable("jid='push.example' node='n'", "")), None);
+        home.with(&BareJid::parse(&format!("{owner}@home.example")).unwrap(), None, |cx| {
+            cx.account.sessions.clear();
+        });
+    }
+    let pushing = &home.daemon.pushing;
+    let now = Now::read();
+    begin_again(&home.daemon, now).unwrap();
+    assert_eq!(pushing.next(now.monotonic), None, "nothing waits");
+    for number in 0..3 {
+        let message = stanza(&format!(
+            "<message from='bob@home.example/phone' to='{ANN}' type='chat'>\
+             <body>{number}</body></message>"
+        ));
+        home.with(&ann(), None, |cx| offline::keep(cx, &message).unwrap());
+    }
+    pushing.forget_all_of(&ann());
+    assert_eq!(pushing.next(now.monotonic), None);
+    begin_again(&home.daemon, now).unwrap();
+    assert_eq!(pushing.next(now.monotonic), Some(now.monotonic + PUSH_READ_WAIT));
+    // Hers and nobody else's.
+    pushing.forget_all_of(&BareJid::parse("bob@home.example").unwrap());
+    assert!(pushing.next(now.monotonic).is_some());
+    pushing.forget_all_of(&ann());
+    assert_eq!(pushing.next(now.monotonic), None);
 }
