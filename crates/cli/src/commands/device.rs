@@ -18,7 +18,7 @@ Examples:
   snug device list ann
   snug device list ann --json")]
     List(List),
-    /// Sign a device out: end its session and its token
+    /// Sign a device out: end its sessions, its token and its notifications
     ///
     /// With the password it can come back; to keep it out, set a new one (`snug account password`).
     #[command(after_long_help = "\

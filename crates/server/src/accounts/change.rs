@@ -18,7 +18,7 @@ use super::password::{self, PasswordError};
 use super::{ACCOUNTS, Accounts, NameError, RESERVED, Record, Role, State, StoredKeys, derive_all};
 use crate::admin::panel;
 use crate::daemon::{Daemon, Now};
-use crate::devices::{self, Revoke};
+use crate::devices::{self, DeviceName, Revoke};
 use crate::outbox::End;
 use crate::registry;
 
@@ -134,6 +134,7 @@ impl Accounts {
 
     /// Sets the password of `jid`, or makes one up and returns it. Signs the person out of the
     /// panel; connected clients stay.
+    /// Every device loses its token, but for `by`, on which the password was chosen.
     ///
     /// # Errors
     /// [`ChangeError`].
@@ -142,6 +143,7 @@ impl Accounts {
         daemon: &Daemon,
         jid: &BareJid,
         password: Option<&Secret>,
+        by: Option<DeviceName>,
     ) -> Result<Option<Zeroizing<String>>, ChangeError> {
         let role = self.existing(jid)?.role;
         let credentials = credentials(daemon, jid, password, role).await?;
@@ -150,7 +152,7 @@ impl Accounts {
         // Made member meanwhile? Then there is nothing to sign in to.
         record.panel_hash = credentials.panel_hash.filter(|_| record.role == Role::Admin);
         record.scram = credentials.scram;
-        self.put_and_revoke(daemon, jid, &record, Revoke::NewPassword).await?;
+        self.put_and_revoke(daemon, jid, &record, &Revoke::NewPassword { by }).await?;
         self.count_hashes()?;
         Ok(credentials.generated)
     }
@@ -174,7 +176,7 @@ impl Accounts {
         if !locked {
             return self.put(daemon, jid, &record, Batch::new()).await;
         }
-        self.put_and_revoke(daemon, jid, &record, Revoke::LockedOut).await?;
+        self.put_and_revoke(daemon, jid, &record, &Revoke::LockedOut).await?;
         disconnect(daemon, jid, "The account was locked by an administrator.");
         Ok(())
     }
@@ -228,7 +230,7 @@ impl Accounts {
             State::Deleted { was_locked, .. } => was_locked,
         };
         record.state = State::Deleted { until, was_locked };
-        self.put_and_revoke(daemon, jid, &record, Revoke::LockedOut).await?;
+        self.put_and_revoke(daemon, jid, &record, &Revoke::LockedOut).await?;
         Ok(turn)
     }
 
@@ -321,7 +323,7 @@ impl Accounts {
         daemon: &Daemon,
         jid: &BareJid,
         record: &Record,
-        why: Revoke,
+        why: &Revoke,
     ) -> Result<(), ChangeError> {
         let mut batch = Batch::new();
         panel::end_all_of(&daemon.store, &mut batch, jid)?;

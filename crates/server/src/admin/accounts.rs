@@ -130,7 +130,8 @@ pub(super) async fn add(daemon: &Daemon, call: &Add) -> Result<Added, Problem> {
 /// Sets or makes up a password.
 pub(super) async fn password(daemon: &Daemon, call: &SetPassword) -> Result<Added, Problem> {
     let jid = daemon.accounts.address(&call.name)?;
-    let generated = daemon.accounts.set_password(daemon, &jid, call.password.as_ref()).await?;
+    let generated =
+        daemon.accounts.set_password(daemon, &jid, call.password.as_ref(), None).await?;
     done("password-set", &jid);
     added(daemon, &jid, generated)
 }

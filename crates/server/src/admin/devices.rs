@@ -26,15 +26,15 @@ pub(super) async fn revoke(daemon: &Daemon, call: &Revoke) -> Result<Device, Pro
     let now = Now::read().unix;
     let (device, ticket) = {
         let entry = daemon.registry.entry(&owner);
-        let account = registry::lock(&entry);
+        let mut account = registry::lock(&entry);
         let all = devices::list(daemon, &account, now).map_err(store_problem)?;
         let listed = all.into_iter().find(|listed| listed.id == call.id);
         let listed = listed
             .ok_or_else(|| Problem::new(ProblemKind::NotFound, "There is no such device."))?;
-        let gone = devices::forget(daemon, &account, &call.id, now).map_err(store_problem)?;
         let device = shown(&account, listed);
+        let gone = devices::forget(daemon, &mut account, &call.id, now).map_err(store_problem)?;
         let ticket = daemon.durability.commit(gone.batch);
-        if let Some(session) = gone.session.and_then(|id| account.session(id)) {
+        for session in gone.sessions.into_iter().filter_map(|id| account.session(id)) {
             let error = StreamError::new(StreamCondition::NotAuthorized)
                 .with_text("This device was signed out.");
             session.outbox.end(End::Error(error));

@@ -8,14 +8,19 @@ use xmpp::jid::BareJid;
 
 use super::{DEVICES, Device, DeviceName, all_of};
 use crate::daemon::Daemon;
+use crate::features::push;
 use crate::limits::{DEVICE_UNSEEN_SECONDS_MAX, DEVICES_PER_ACCOUNT_MAX, ROWS_PER_READ};
-use crate::registry::{self, Account, SessionId};
+use crate::registry::{self, Account, Bound, SessionId};
 
 /// Why tokens are taken away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Revoke {
-    /// The account has a new password: no device knows it.
-    NewPassword,
+    /// The account has a new password: no device knows it but the one on which it was chosen, if
+    /// it was on one. That one keeps its token, since its person has just shown to be there.
+    NewPassword {
+        /// That device.
+        by: Option<DeviceName>,
+    },
     /// Nobody may log in.
     LockedOut,
 }
@@ -26,10 +31,17 @@ pub(crate) fn revoke_all(
     store: &Store,
     batch: &mut Batch,
     owner: &BareJid,
-    why: Revoke,
+    why: &Revoke,
 ) -> Result<(), StoreError> {
     for ((_, name), device) in store.scan(&DEVICES, &all_of(owner), DEVICES_PER_ACCOUNT_MAX)? {
-        let password = device.password && why != Revoke::NewPassword;
+        if let Revoke::NewPassword { by: Some(by) } = why
+            && by.as_str() == name
+        {
+            let device = Device { password: true, ..device };
+            batch.put(&DEVICES, &(owner.as_str(), name.as_str()), &device);
+            continue;
+        }
+        let password = device.password && *why == Revoke::LockedOut;
         let device = Device { password, current: None, new: None, ..device };
         batch.put(&DEVICES, &(owner.as_str(), name.as_str()), &device);
     }
@@ -43,15 +55,15 @@ pub(crate) struct Forgotten {
     pub(crate) found: bool,
     /// The write that takes it out of the store.
     pub(crate) batch: Batch,
-    /// Its session, to be ended.
-    pub(crate) session: Option<SessionId>,
+    /// Its sessions, to be ended.
+    pub(crate) sessions: Vec<SessionId>,
 }
 
-/// Forgets what `id` names in the list of an account ([`super::list`]), with its tokens. The caller
-/// holds the account's lock until the batch is with the store.
+/// Forgets what `id` names in the list of an account ([`super::list`]), with its tokens and with
+/// what wakes it (XEP-0357). The caller holds the account's lock until the batch is with the store.
 pub(crate) fn forget(
     daemon: &Daemon,
-    account: &Account,
+    account: &mut Account,
     id: &str,
     now: u64,
 ) -> Result<Forgotten, StoreError> {
@@ -59,10 +71,13 @@ pub(crate) fn forget(
     let listed = super::list(daemon, account, now)?.into_iter().find(|listed| listed.id == id);
     let Some(listed) = listed else { return Ok(forgotten) };
     forgotten.found = true;
-    forgotten.session = listed.session;
+    let of = |s: &&Bound| s.slots.get::<DeviceName>().is_some_and(|name| name.as_str() == id);
+    let its = |s: &&Bound| listed.session == Some(s.id) || of(s);
+    forgotten.sessions = account.sessions.iter().filter(its).map(|s| s.id).collect();
     if listed.kept {
         forgotten.batch.delete(&DEVICES, &(account.jid.as_str(), id));
     }
+    push::signed_out(daemon, account, (id, &forgotten.sessions), &mut forgotten.batch)?;
     Ok(forgotten)
 }
 

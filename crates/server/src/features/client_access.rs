@@ -86,7 +86,7 @@ fn revoke(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
     cx.effects.writes.append(forgotten.batch);
     cx.reply(iq, None);
     // Not the one that asks: it hears the answer first, and leaves by itself.
-    if let Some(session) = forgotten.session.filter(|id| Some(*id) != cx.session) {
+    for session in forgotten.sessions.into_iter().filter(|id| Some(*id) != cx.session) {
         let error = StreamError::new(StreamCondition::NotAuthorized)
             .with_text("This device was signed out.");
         cx.effects.ended.push((session, error));

@@ -6,7 +6,9 @@
 //!
 //! Passwords are hashed and accounts changed one at a time ([`run`]), since that takes longer than
 //! a handler may; answers come when the change is durable. Deleting begins the same two weeks in
-//! which it can be undone as in the panel.
+//! which it can be undone as in the panel. The device on which a new password is chosen stays
+//! signed in, with its token (XEP-0484); all others have to know the new password when they next
+//! log in. Sessions go on: who wants a device out revokes it (XEP-0494).
 //!
 //! State: [`Waiting`]. Invariants: a person changes nobody's account but their own; the last
 //! administrator stays; at most [`REGISTRATIONS_WAITING_MAX`] requests wait, and an account makes
@@ -28,6 +30,7 @@ use super::{Cx, Feature, IqRoute, Spec, Target};
 use crate::accounts::change::{ChangeError, GRACE_DAYS};
 use crate::daemon::{Daemon, Now};
 use crate::deliver;
+use crate::devices::DeviceName;
 use crate::effect::Handled;
 use crate::limits::{REGISTRATIONS_PER_HOUR, REGISTRATIONS_WAITING_MAX};
 
@@ -54,7 +57,8 @@ const fn route(ty: IqType, target: Target, run: fn(&mut Cx<'_>, &Stanza) -> Hand
 /// What somebody wants done with their account.
 #[derive(Debug)]
 enum Wish {
-    Password(Secret),
+    /// A new password, chosen on this device if its client says which one it is.
+    Password(Secret, Option<DeviceName>),
     Remove,
 }
 
@@ -123,7 +127,11 @@ fn get(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
 
 fn set(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
     let Some(query) = iq.payload() else { return Ok(()) };
-    let wish = wish(&cx.account.jid, query)?;
+    let mut wish = wish(&cx.account.jid, query)?;
+    if let Wish::Password(_, by) = &mut wish {
+        let session = cx.session.and_then(|id| cx.account.session(id));
+        *by = session.and_then(|session| session.slots.get::<DeviceName>()).cloned();
+    }
     let mut request = iq.clone();
     request.retain(|_| false);
     let owner = cx.account.jid.clone();
@@ -153,7 +161,7 @@ fn wish(owner: &BareJid, query: &Element) -> Result<Wish, StanzaError> {
     if password.is_empty() {
         return bad("The new password is empty; the old one stays.");
     }
-    Ok(Wish::Password(Secret::new(password)))
+    Ok(Wish::Password(Secret::new(password), None))
 }
 
 /// Carries out requests, one at a time, for as long as the daemon runs.
@@ -176,8 +184,8 @@ pub async fn run(daemon: Arc<Daemon>) {
 async fn carry_out(daemon: &Arc<Daemon>, request: Request) {
     let Request { owner, iq, wish } = request;
     let done = match wish {
-        Wish::Password(password) => {
-            let set = daemon.accounts.set_password(daemon, &owner, Some(&password)).await;
+        Wish::Password(password, by) => {
+            let set = daemon.accounts.set_password(daemon, &owner, Some(&password), by).await;
             set.map(|_| answer(daemon, &owner, iq.result(None)))
         }
         Wish::Remove => {
@@ -237,7 +245,7 @@ mod tests {
     #[test]
     fn what_is_asked_for() {
         use StanzaCondition as C;
-        let is_password = |content: &str| matches!(wishes(content), Ok(Wish::Password(_)));
+        let is_password = |content: &str| matches!(wishes(content), Ok(Wish::Password(..)));
         assert!(is_password("<username>ann</username><password>x</password>"));
         assert!(is_password("<username>Ann</username><password>x</password>"));
         assert!(is_password("<username>ann@home.example</username><password>x</password>"));

@@ -176,7 +176,7 @@ async fn what_ends_an_account_ends_a_members_sessions() {
     let token = signed_in().await;
     // As a chat app does it (XEP-0077).
     let same = Secret::new("battery staple");
-    daemon.accounts.set_password(daemon, &bob, Some(&same)).await.unwrap();
+    daemon.accounts.set_password(daemon, &bob, Some(&same), None).await.unwrap();
     assert_eq!(kind(panel.call_as(token, Who {}).await), ProblemKind::SignIn);
     let token = signed_in().await;
     let delete = Delete { name: "bob".to_owned(), grace_days: Some(7) };

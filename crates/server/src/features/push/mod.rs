@@ -11,7 +11,8 @@
 //!
 //! State: `Registered`, one per account; `Mine`, one per session: the registrations that its
 //! device made; [`Pushing`]. Invariants: a device whose client is there and reads is not woken; a
-//! service that is away, slow or hostile costs its own devices their pushes and nothing else.
+//! service that is away, slow or hostile costs its own devices their pushes and nothing else; a
+//! device that is signed out is not woken.
 
 mod device;
 mod publish;
@@ -36,6 +37,7 @@ pub use registered::{Preview, Registration};
 use self::registered::{Key, Registered};
 use super::{Cx, Feature, IqRoute, Pick, Spec, Target};
 use crate::daemon::Daemon;
+use crate::devices::DeviceName;
 use crate::durability::Ticket;
 use crate::effect::Handled;
 use crate::limits::{PUSH_NODE_BYTES_MAX, PUSH_OPTIONS_BYTES_MAX, PUSH_READ_WAIT};
@@ -128,12 +130,15 @@ fn options(request: &Element) -> Result<Option<Secret>, StanzaError> {
 fn enable(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
     let Some(request) = iq.payload() else { return Ok(()) };
     let (service, node) = named(cx, request)?;
+    let session = cx.session.and_then(|id| cx.account.session(id));
+    let device = session.and_then(|session| session.slots.get::<DeviceName>());
     let new = Registration {
         service: service.as_str().to_owned(),
         node: node.unwrap_or_default().to_owned(),
         since: cx.now.unix,
         resource: iq.from().and_then(Jid::resource).unwrap_or_default().to_owned(),
         options: options(request)?,
+        device: device.map(|name| name.as_str().to_owned()),
     };
     let key = new.key();
     let owner = cx.account.jid.clone();
@@ -143,11 +148,7 @@ fn enable(cx: &mut Cx<'_>, iq: &Stanza) -> Handled {
     // Its client is there: all that it has not seen it gets now. A new try with the service, too.
     gone.push(key.clone());
     cx.daemon.pushing.forget(&owner, &gone);
-    for session in &mut cx.account.sessions {
-        if let Some(mine) = session.slots.get_mut::<Mine>() {
-            mine.0.retain(|one| !gone.contains(one));
-        }
-    }
+    not_mine(cx.account, &gone);
     if let Some(session) = cx.session.and_then(|id| cx.account.session_mut(id)) {
         let mut mine = session.slots.take::<Mine>().unwrap_or_default();
         mine.0.push(key);
@@ -176,14 +177,46 @@ fn drop_registrations(
 ) -> Result<usize, StoreError> {
     let owner = cx.account.jid.clone();
     let registered = Registered::of(cx.daemon, &owner, &mut cx.account.slots)?;
-    let gone = registered.remove(&owner, service, node, &mut cx.effects.writes);
+    let goes =
+        |one: &Registration| one.service == service && node.is_none_or(|node| one.node == node);
+    let gone = registered.remove(&owner, goes, &mut cx.effects.writes);
     cx.daemon.pushing.forget(&owner, &gone);
-    for session in &mut cx.account.sessions {
+    not_mine(cx.account, &gone);
+    Ok(gone.len())
+}
+
+/// Sessions forget that their devices made these registrations.
+fn not_mine(account: &mut Account, gone: &[Key]) {
+    for session in &mut account.sessions {
         if let Some(mine) = session.slots.get_mut::<Mine>() {
             mine.0.retain(|one| !gone.contains(one));
         }
     }
-    Ok(gone.len())
+}
+
+/// The device `id` of the account is signed out, with these sessions: nothing wakes it any more.
+/// The caller holds the account's lock until `writes` are with the store.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) fn signed_out(
+    daemon: &Daemon,
+    account: &mut Account,
+    (id, sessions): (&str, &[SessionId]),
+    writes: &mut Batch,
+) -> Result<(), StoreError> {
+    let its = account.sessions.iter().filter(|session| sessions.contains(&session.id));
+    let made = its.filter_map(|session| session.slots.get::<Mine>());
+    let made: Vec<Key> = made.flat_map(|mine| mine.0.iter().cloned()).collect();
+    let owner = account.jid.clone();
+    let registered = Registered::of(daemon, &owner, &mut account.slots)?;
+    let goes = |one: &Registration| {
+        one.device.as_deref() == Some(id) || made.iter().any(|key| one.key() == *key)
+    };
+    let gone = registered.remove(&owner, goes, writes);
+    daemon.pushing.forget(&owner, &gone);
+    not_mine(account, &gone);
+    Ok(())
 }
 
 /// §7: something comes. Whom to wake for it is decided when it is time to.

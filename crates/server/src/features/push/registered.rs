@@ -29,6 +29,9 @@ struct Row {
     resource: String,
     /// The form with what the service wants to be told, as XML.
     options: Option<Secret>,
+    /// The device it is for, if its client says which one it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
 }
 
 impl JsonValue for Row {}
@@ -64,6 +67,8 @@ pub struct Registration {
     pub resource: String,
     /// The form with what the service wants to be told, as XML.
     pub(super) options: Option<Secret>,
+    /// The device it is for, if its client says which one it is.
+    pub(super) device: Option<String>,
 }
 
 impl Registration {
@@ -85,8 +90,8 @@ fn all_of(owner: &BareJid) -> Span<(String, String, String)> {
 }
 
 fn registration(((_, service, node), row): ((String, String, String), Row)) -> Registration {
-    let Row { since, resource, options } = row;
-    Registration { service, node, since, resource, options }
+    let Row { since, resource, options, device } = row;
+    Registration { service, node, since, resource, options, device }
 }
 
 impl Registered {
@@ -121,8 +126,12 @@ impl Registered {
         writes: &mut Batch,
     ) -> Vec<Key> {
         self.0.retain(|one| !one.is(&new.service, &new.node));
-        let row =
-            Row { since: new.since, resource: new.resource.clone(), options: new.options.clone() };
+        let row = Row {
+            since: new.since,
+            resource: new.resource.clone(),
+            options: new.options.clone(),
+            device: new.device.clone(),
+        };
         writes.put(&PUSH, &(owner.as_str(), new.service.as_str(), new.node.as_str()), &row);
         self.0.push(new);
         let mut gone = Vec::new();
@@ -136,16 +145,13 @@ impl Registered {
         gone
     }
 
-    /// Removes those of `service`, or the one with `node`. Returns what went.
+    /// Removes those that `goes` chooses. Returns what went.
     pub(super) fn remove(
         &mut self,
         owner: &BareJid,
-        service: &str,
-        node: Option<&str>,
+        goes: impl Fn(&Registration) -> bool,
         writes: &mut Batch,
     ) -> Vec<Key> {
-        let goes =
-            |one: &Registration| one.service == service && node.is_none_or(|node| one.node == node);
         let gone: Vec<Key> = self.0.iter().filter(|one| goes(one)).map(Registration::key).collect();
         self.0.retain(|one| !goes(one));
         for (service, node) in &gone {
