@@ -58,10 +58,7 @@ impl Listeners {
         let all = c2s.starttls.iter().map(|a| (*a, false));
         let all = all.chain(c2s.direct_tls.iter().map(|a| (*a, true)));
         for (address, direct_tls) in all {
-            let opened = match TcpListener::bind(address).await {
-                Ok(listener) => listener.local_addr().map(|bound| (listener, bound)),
-                Err(e) => Err(e),
-            };
+            let opened = bind(address).await;
             let (listener, bound) = opened.map_err(|source| ListenError { address, source })?;
             let listening = Listening { direct_tls, configured: address, bound: Some(bound) };
             daemon.listening.write().unwrap_or_else(PoisonError::into_inner).push(listening);
@@ -85,6 +82,44 @@ impl Listeners {
     }
 }
 
+/// Listens on `address`; with the address that this became.
+///
+/// # Errors
+/// What the system says.
+pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).await?;
+    let bound = listener.local_addr()?;
+    Ok((listener, bound))
+}
+
+/// The next connection, once there is a permit for it; `None` = the daemon stops.
+pub(crate) async fn next(
+    daemon: &Daemon,
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> Option<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
+    let mut stopping = daemon.stopping.subscribe();
+    loop {
+        let next = async {
+            let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+            Some((permit, listener.accept().await))
+        };
+        let accepted = tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stop| *stop) => return None,
+            accepted = next => accepted,
+        };
+        match accepted? {
+            (permit, Ok((socket, peer))) => return Some((permit, socket, peer)),
+            (_, Err(e)) => {
+                daemon.counters.add("listener", "accept-failed");
+                tracing::warn!(error = %e, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
 async fn accept(
     daemon: Arc<Daemon>,
     listener: TcpListener,
@@ -92,33 +127,13 @@ async fn accept(
     permits: Arc<Semaphore>,
     admission: Arc<Admission>,
 ) {
-    let mut stopping = daemon.stopping.subscribe();
-    loop {
-        let next = async {
-            let permit = Arc::clone(&permits).acquire_owned().await.ok()?;
-            Some((permit, listener.accept().await))
+    while let Some((permit, socket, peer)) = next(&daemon, &listener, &permits).await {
+        let Some(place) = admission.enter(peer.ip()) else {
+            daemon.counters.add("listener", "refused-address");
+            continue;
         };
-        let accepted = tokio::select! {
-            biased;
-            _ = stopping.wait_for(|stop| *stop) => return,
-            accepted = next => accepted,
-        };
-        match accepted {
-            None => return,
-            Some((permit, Ok((socket, peer)))) => {
-                let Some(place) = admission.enter(peer.ip()) else {
-                    daemon.counters.add("listener", "refused-address");
-                    continue;
-                };
-                let connection = Accepted { socket, peer, direct_tls, place, permit };
-                tokio::spawn(c2s::serve(Arc::clone(&daemon), connection));
-            }
-            Some((_, Err(e))) => {
-                daemon.counters.add("listener", "accept-failed");
-                tracing::warn!(error = %e, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
+        let connection = Accepted { socket, peer, direct_tls, place, permit };
+        tokio::spawn(c2s::serve(Arc::clone(&daemon), connection));
     }
 }
 

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use store::StoreError;
 use xmpp::jid::{BareJid, Jid};
 use xmpp::stanza::Stanza;
 
@@ -44,6 +45,21 @@ impl Slots {
     pub fn put<T: Any + Send>(&mut self, value: T) {
         self.take::<T>();
         self.0.push((TypeId::of::<T>(), Box::new(value)));
+    }
+
+    /// The value of type `T`, which `read` fetches if there is none.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn get_or_read<T: Any + Send>(
+        &mut self,
+        read: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<&mut T, StoreError> {
+        if self.get::<T>().is_none() {
+            self.put(read()?);
+        }
+        // Just put there; the other branch is for the compiler.
+        self.get_mut::<T>().ok_or(StoreError::Closed)
     }
 
     /// Takes the value of type `T` out of its slot.

@@ -14,7 +14,6 @@ mod stream;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
 
 use admin_api::Secret;
 use tokio::net::TcpListener;
@@ -26,14 +25,11 @@ use xmpp::stanza::Stanza;
 pub use secrets::SecretsError;
 
 use crate::daemon::{Daemon, Now};
-use crate::deliver;
 use crate::letter::Letter;
 use crate::limits::COMPONENT_CONNECTIONS_MAX;
 use crate::outbox::{End, Outbox};
 use crate::wire::Wire;
-
-/// Pause after a failed accept: the usual cause, no free file descriptor, needs time to pass.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use crate::{deliver, listen};
 
 /// The components that there may be, and those that are connected.
 #[derive(Debug)]
@@ -179,10 +175,7 @@ impl std::error::Error for ListenError {}
 /// The first address that cannot be listened on.
 pub async fn listen(daemon: &Arc<Daemon>) -> Result<(), ListenError> {
     for address in daemon.config.components.listen.clone() {
-        let opened = match TcpListener::bind(address).await {
-            Ok(listener) => listener.local_addr().map(|bound| (listener, bound)),
-            Err(e) => Err(e),
-        };
+        let opened = listen::bind(address).await;
         let (listener, bound) = opened.map_err(|source| ListenError { address, source })?;
         daemon.components.bound.write().unwrap_or_else(PoisonError::into_inner).push(bound);
         tokio::spawn(accept(Arc::clone(daemon), listener));
@@ -191,31 +184,12 @@ pub async fn listen(daemon: &Arc<Daemon>) -> Result<(), ListenError> {
 }
 
 async fn accept(daemon: Arc<Daemon>, listener: TcpListener) {
-    let mut stopping = daemon.stopping.subscribe();
-    loop {
-        let next = async {
-            let permit = Arc::clone(&daemon.components.permits).acquire_owned().await.ok()?;
-            Some((permit, listener.accept().await))
-        };
-        let accepted = tokio::select! {
-            biased;
-            _ = stopping.wait_for(|stop| *stop) => return,
-            accepted = next => accepted,
-        };
-        match accepted {
-            None => return,
-            Some((permit, Ok((socket, _)))) => {
-                let daemon = Arc::clone(&daemon);
-                tokio::spawn(async move {
-                    Box::pin(stream::serve(daemon, socket)).await;
-                    drop(permit);
-                });
-            }
-            Some((_, Err(e))) => {
-                daemon.counters.add("listener", "accept-failed");
-                tracing::warn!(error = %e, "a component could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
+    let permits = &daemon.components.permits;
+    while let Some((permit, socket, _)) = listen::next(&daemon, &listener, permits).await {
+        let daemon = Arc::clone(&daemon);
+        tokio::spawn(async move {
+            Box::pin(stream::serve(daemon, socket)).await;
+            drop(permit);
+        });
     }
 }

@@ -85,23 +85,11 @@ impl Blocklist {
         owner: &BareJid,
         slots: &'a mut Slots,
     ) -> Result<&'a mut Self, StanzaError> {
-        Self::cached(daemon, owner, slots).map_err(|e| {
+        slots.get_or_read(|| Self::read(daemon, owner)).map_err(|e| {
             tracing::error!(error = %e, "a block list cannot be read");
             daemon.counters.add("blocking", "unreadable");
             StanzaError::new(StanzaCondition::InternalServerError)
         })
-    }
-
-    fn cached<'a>(
-        daemon: &Daemon,
-        owner: &BareJid,
-        slots: &'a mut Slots,
-    ) -> Result<&'a mut Self, StoreError> {
-        if slots.get::<Self>().is_none() {
-            slots.put(Self::read(daemon, owner)?);
-        }
-        // Just put there; the other branch is for the compiler.
-        slots.get_mut::<Self>().ok_or(StoreError::Closed)
     }
 
     fn read(daemon: &Daemon, owner: &BareJid) -> Result<Self, StoreError> {

@@ -191,16 +191,23 @@ mod tests {
         out
     }
 
+    /// A session of `user` that can be resumed, and its name.
+    async fn managed(home: &Home, user: &BareJid, resource: Option<&str>) -> (Session, String) {
+        let mut session = Session::bind(home.daemon(), user, resource, about()).unwrap();
+        let enable = element("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+        session.handle_nonza(Now::read(), &enable).unwrap();
+        let enabled = element(&said(home, &session).await);
+        let previd = enabled.attr("id").unwrap().to_owned();
+        (session, previd)
+    }
+
     #[tokio::test]
     async fn whoever_lost_a_session_can_neither_use_nor_end_it() {
         let (home, _) = Home::set_up().await;
         let (daemon, now) = (home.daemon(), Now::read());
         let ann = BareJid::parse("ann@home.example").unwrap();
-        let mut old = Session::bind(daemon, &ann, Some("phone"), about()).unwrap();
-        let enable = element("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
-        old.handle_nonza(now, &enable).unwrap();
-        let enabled = element(&said(&home, &old).await);
-        let claim = Claim { previd: enabled.attr("id").unwrap(), handled: 0 };
+        let (mut old, previd) = managed(&home, &ann, Some("phone")).await;
+        let claim = Claim { previd: &previd, handled: 0 };
         old.handle(now, message()).unwrap();
         let request = Element::new("r", ns::SM);
         old.handle_nonza(now, &request).unwrap();
@@ -234,11 +241,8 @@ mod tests {
         let (home, _) = Home::set_up().await;
         let (daemon, now) = (home.daemon(), Now::read());
         let ann = BareJid::parse("ann@home.example").unwrap();
-        let mut old = Session::bind(daemon, &ann, Some("phone"), about()).unwrap();
-        let enable = element("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
-        old.handle_nonza(now, &enable).unwrap();
-        let enabled = element(&said(&home, &old).await);
-        let claim = Claim { previd: enabled.attr("id").unwrap(), handled: 0 };
+        let (mut old, previd) = managed(&home, &ann, Some("phone")).await;
+        let claim = Claim { previd: &previd, handled: 0 };
         old.handle(now, message()).unwrap();
         let _new = Session::bind(daemon, &ann, Some("phone"), about()).unwrap();
         // Read from the old socket before, and looked at too late.
@@ -253,7 +257,7 @@ mod tests {
     #[tokio::test]
     async fn a_locked_account_gets_no_session_back() {
         let (home, _) = Home::set_up().await;
-        let (daemon, now) = (home.daemon(), Now::read());
+        let daemon = home.daemon();
         let bob = daemon.accounts.address("bob").unwrap();
         let add = admin_api::accounts::Add {
             name: "bob".to_owned(),
@@ -262,11 +266,8 @@ mod tests {
             role: admin_api::accounts::Role::Member,
         };
         home.operator().call(add).await.unwrap();
-        let mut session = Session::bind(daemon, &bob, None, about()).unwrap();
-        let enable = element("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
-        session.handle_nonza(now, &enable).unwrap();
-        let enabled = element(&said(&home, &session).await);
-        let claim = Claim { previd: enabled.attr("id").unwrap(), handled: 0 };
+        let (session, previd) = managed(&home, &bob, None).await;
+        let claim = Claim { previd: &previd, handled: 0 };
         let lock = admin_api::accounts::Lock { name: "bob".to_owned(), locked: true };
         home.operator().call(lock).await.unwrap();
         let refusal = Session::resume(daemon, &bob, claim, about()).err();

@@ -152,22 +152,10 @@ impl Nodes {
         owner: &BareJid,
         slots: &'a mut Slots,
     ) -> Result<&'a mut Self, StanzaError> {
-        Self::cached(&daemon.store, owner, slots).map_err(|e| {
+        slots.get_or_read(|| Self::load(&daemon.store, owner)).map_err(|e| {
             daemon.counters.add("pep", "unreadable");
             errors::unreadable(&e)
         })
-    }
-
-    fn cached<'a>(
-        store: &Store,
-        owner: &BareJid,
-        slots: &'a mut Slots,
-    ) -> Result<&'a mut Self, StoreError> {
-        if slots.get::<Self>().is_none() {
-            slots.put(Self::load(store, owner)?);
-        }
-        // Just put there; the other branch is for the compiler.
-        slots.get_mut::<Self>().ok_or(StoreError::Closed)
     }
 
     /// Reads the nodes of `owner`.

@@ -124,20 +124,10 @@ pub(super) fn own_subscriptions(
     operation: &Element,
 ) -> Result<Element, StanzaError> {
     let own = bare(cx, asker);
-    let mut list = Element::new("subscriptions", ns::PUBSUB);
-    if let Some(node) = operation.attr("node") {
-        list.set_attr("node", node);
-    }
-    let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
-    for (name, node) in nodes.all() {
-        if operation.attr("node").is_some_and(|wanted| wanted != name) {
-            continue;
-        }
-        if let Some(one) = node.head.subscribers.get(own.as_str()) {
-            list.push(subscription(Some(name), &one.jid, Some(&one.subid)));
-        }
-    }
-    Ok(answer(list))
+    own_at(cx, "subscriptions", operation, |name, head| {
+        let one = head.subscribers.get(own.as_str())?;
+        Some(subscription(Some(name), &one.jid, Some(&one.subid)))
+    })
 }
 
 /// §5.7
@@ -147,24 +137,34 @@ pub(super) fn own_affiliations(
     operation: &Element,
 ) -> Result<Element, StanzaError> {
     let own = bare(cx, asker);
-    let mut list = Element::new("affiliations", ns::PUBSUB);
-    if let Some(node) = operation.attr("node") {
+    own_at(cx, "affiliations", operation, |name, head| {
+        let affiliation = match asker {
+            Asker::Owner => "owner",
+            Asker::Other(_) => head.affiliations.get(own.as_str())?.as_str(),
+        };
+        let one = Element::new("affiliation", ns::PUBSUB).with_attr("node", name);
+        Some(one.with_attr("affiliation", affiliation))
+    })
+}
+
+/// The list `list` of what `at` says of each node, or of the one that `operation` names.
+fn own_at(
+    cx: &mut Cx<'_>,
+    list: &'static str,
+    operation: &Element,
+    at: impl Fn(&str, &Head) -> Option<Element>,
+) -> Result<Element, StanzaError> {
+    let mut list = Element::new(list, ns::PUBSUB);
+    let wanted = operation.attr("node");
+    if let Some(node) = wanted {
         list.set_attr("node", node);
     }
     let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
     for (name, node) in nodes.all() {
-        if operation.attr("node").is_some_and(|wanted| wanted != name) {
-            continue;
-        }
-        let affiliation = match asker {
-            Asker::Owner => Some("owner"),
-            Asker::Other(_) => {
-                node.head.affiliations.get(own.as_str()).map(|affiliation| affiliation.as_str())
-            }
-        };
-        if let Some(affiliation) = affiliation {
-            let one = Element::new("affiliation", ns::PUBSUB).with_attr("node", name);
-            list.push(one.with_attr("affiliation", affiliation));
+        if wanted.is_none_or(|wanted| wanted == name)
+            && let Some(one) = at(name, &node.head)
+        {
+            list.push(one);
         }
     }
     Ok(answer(list))

@@ -101,12 +101,10 @@ impl Registered {
         owner: &BareJid,
         slots: &'a mut Slots,
     ) -> Result<&'a mut Self, StoreError> {
-        if slots.get::<Self>().is_none() {
+        slots.get_or_read(|| {
             let rows = daemon.store.scan(&PUSH, &all_of(owner), PUSH_DEVICES_MAX)?;
-            slots.put(Self(rows.into_iter().map(registration).collect()));
-        }
-        // Just put there; the other branch is for the compiler.
-        slots.get_mut::<Self>().ok_or(StoreError::Closed)
+            Ok(Self(rows.into_iter().map(registration).collect()))
+        })
     }
 
     pub(super) fn all(&self) -> &[Registration] {

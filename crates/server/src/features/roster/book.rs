@@ -48,23 +48,11 @@ impl Roster {
         owner: &BareJid,
         slots: &'a mut Slots,
     ) -> Result<&'a mut Self, StanzaError> {
-        Self::cached(&daemon.store, owner, slots).map_err(|e| {
+        slots.get_or_read(|| Self::load(&daemon.store, owner)).map_err(|e| {
             tracing::error!(error = %e, "a roster cannot be read");
             daemon.counters.add("roster", "unreadable");
             StanzaError::new(StanzaCondition::InternalServerError)
         })
-    }
-
-    fn cached<'a>(
-        store: &Store,
-        owner: &BareJid,
-        slots: &'a mut Slots,
-    ) -> Result<&'a mut Self, StoreError> {
-        if slots.get::<Self>().is_none() {
-            slots.put(Self::load(store, owner)?);
-        }
-        // Just put there; the other branch is for the compiler.
-        slots.get_mut::<Self>().ok_or(StoreError::Closed)
     }
 
     /// Reads the roster of `owner`.
