@@ -15,6 +15,7 @@ from clients.library import Slixmpp
 from clients.matrix import CELLS, MATRIX, page
 from clients.mcabber import Mcabber
 from clients.poezio import Poezio
+from clients.strangers import PARTNERS, Strangers
 from clients.wire import Wire, befriend
 from waiting import TooLate, until
 
@@ -95,6 +96,15 @@ def people(home, output):
     yield {**made, "picture": shown}
     for person in made.values():
         person.stop()
+
+
+@pytest.fixture(scope="module")
+def strangers(home, output, screen):
+    """Those who share nothing but the home."""
+    strangers = Strangers(home, lambda name, place: Seat(
+        home, name, output / place, home.authority, screen))
+    yield strangers
+    strangers.stop()
 
 
 @pytest.fixture
@@ -239,8 +249,16 @@ def avatar(cell):
         cell.patience))
 
 
+def omemo(cell):
+    """A secret there and back."""
+    if cell.kind in PARTNERS:
+        cell.strangers().talk(cell.kind, cell.patience, cell.words)
+    else:
+        cell.client.encrypt(cell.peer.jid)
+
+
 TESTS = {"log-in": log_in, "message": message, "carbons": carbons, "block": block,
-         "avatar": avatar, "history": history, "resume": resume}
+         "avatar": avatar, "history": history, "OMEMO": omemo, "resume": resume}
 
 
 @pytest.mark.parametrize("kind", MATRIX, ids=lambda kind: kind.title)
@@ -256,10 +274,11 @@ def test_it_refuses_an_authority_that_it_does_not_know(deceived, kind, home):
 @pytest.mark.parametrize(
     ("cell", "kind"), [(cell, kind) for cell in CELLS for kind in MATRIX],
     ids=[f"{cell}-{kind.title}" for cell in CELLS for kind in MATRIX])
-def test_a_cell(crew, people, observer, cell, kind):
+def test_a_cell(request, crew, people, observer, cell, kind):
     """Works if it is known to, and otherwise fails."""
     known = MATRIX[kind][cell]
     setting = Cell(crew, kind, people, observer, known)
+    setting.strangers = lambda: request.getfixturevalue("strangers")
     if isinstance(known, Works):
         TESTS[cell](setting)
         return

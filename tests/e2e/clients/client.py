@@ -123,6 +123,13 @@ class Client:
         return any(path.stat().st_size == len(picture) and path.read_bytes() == picture
                    for path in self.home.rglob("*") if path.is_file() and not path.is_symlink())
 
+    def make_keys(self):
+        """What a person has to do once before OMEMO. Most clients make keys by themselves."""
+
+    def encrypt(self, jid):
+        """Switches OMEMO on for what is sent to an address."""
+        raise NotImplementedError
+
     def await_refusal(self):
         """Waits until the client turned away from a server whose certificate it cannot verify."""
         until(f"{self.title} to refuse the certificate",

@@ -16,6 +16,7 @@ START_SECONDS = 60
 # Where things stand in its windows: from the left or right edge, from the top or the foot.
 MENU_FROM_RIGHT, MENU_FROM_TOP = 142, 28
 BLOCK_FROM_RIGHT, BLOCK_FROM_FOOT = 147, 32
+OMEMO = 2  # in its table of conversations
 FONT = "[Settings]\ngtk-font-name=DejaVu Sans 10\n"
 
 
@@ -54,8 +55,8 @@ class Dino(Client):
         """Starts the program."""
         with open(self.home / "dino.log", "ab") as log:
             process = subprocess.Popen(
-                self.enclosure.command("dino-im", *(words or ["--print-xmpp=all"])), env=self.environment(),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                self.enclosure.command("dino-im", *(words or ["--print-xmpp=all"])),
+                env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         if words:
             process.wait(START_SECONDS)
         else:
@@ -106,6 +107,25 @@ class Dino(Client):
         self.open(jid)
         self.display.tool("type", text)
         self.display.tool("key", "Return")
+
+    def encrypt(self, jid):
+        """Opens the conversation, and chooses OMEMO for it in the database, as its menu does."""
+        self.open(jid)
+        until("Dino to have the conversation", lambda: self.conversation(jid), START_SECONDS)
+        number = self.conversation(jid)
+        self.end()
+        with contextlib.closing(sqlite3.connect(self.data / "dino.db")) as base, base:
+            base.execute("UPDATE conversation SET encryption = ? WHERE id = ?", (OMEMO, number))
+        self.run()
+        self.await_online()
+
+    def conversation(self, jid):
+        """The number of a conversation."""
+        with self.database() as base:
+            row = base.execute(
+                "SELECT conversation.id FROM conversation JOIN jid ON jid.id = jid_id "
+                "WHERE bare_jid = ?", (jid,)).fetchone()
+            return row and row[0]
 
     def look_for_picture(self, jid):
         """Dino fetches a picture when it is to be shown."""

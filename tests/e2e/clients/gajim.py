@@ -9,6 +9,7 @@ from pathlib import Path
 
 from clients.client import Client
 from clients.library import Library
+from waiting import until
 
 AGENTS = Path(__file__).resolve().parent / "agents"
 SETTINGS_VERSION = 5
@@ -17,6 +18,7 @@ CREATE TABLE settings (name TEXT UNIQUE, settings TEXT);
 CREATE TABLE account_settings (account TEXT UNIQUE, settings TEXT);
 """
 ACCOUNT = "home"
+KEYS_SECONDS = 120
 
 
 class Gajim(Library):
@@ -76,6 +78,16 @@ class Gajim(Library):
     def has_picture(self, picture):
         """Gajim keeps pictures as files."""
         return Client.has_picture(self, picture)
+
+    def encrypt(self, jid):
+        """Asks until Gajim has the other's keys; then it encrypts."""
+        def ready():
+            try:
+                self.tell("encrypt", jid=jid)
+                return True
+            except AssertionError as e:
+                return (False, str(e))
+        until("Gajim to have keys", ready, KEYS_SECONDS, step=0.3)
 
     def open_history(self, jid):
         """Gajim asks the archive by itself."""

@@ -12,8 +12,8 @@ from clients.mcabber import Mcabber
 from clients.poezio import Poezio
 from clients.seated import SeatedPidgin, SeatedProfanity
 
-# Cell -> how it is tested. The order is that of the tests: the history comes while it is short, what
-# cuts a connection last.
+# Cell -> how it is tested. The order is that of the tests: the history comes while it is short,
+# what cuts a connection last.
 CELLS = {
     "log-in": "The client connects and verifies the certificate by the home's authority, which "
               "only its machine was told. A client of the same kind that was told of somebody "
@@ -27,6 +27,9 @@ CELLS = {
     "block": "The client blocks an address: the server has it in the block list, and what the "
              "blocked one writes is not seen.",
     "avatar": "A contact puts up a picture (XEP-0084); the client has its very bytes.",
+    "OMEMO": "Somebody with this client and somebody with Gajim (for Gajim: with Dino), who share "
+             "no presence, write to each other, this one first (XEP-0384). The archive has both "
+             "messages and no word of theirs.",
     "resume": "The connection is cut and a message comes meanwhile. The client resumes its "
               "session (XEP-0198) and shows the message once.",
 }
@@ -37,13 +40,16 @@ MATRIX = {
     Gajim: {
         "log-in": Works("SCRAM-SHA-512"),
         "history": Works(), "message": Works(), "carbons": Works(), "block": Works(),
-        "avatar": Works(), "resume": Works(),
+        "avatar": Works(),
+        "OMEMO": Works(),
+        "resume": Works(),
     },
     Dino: {
         "log-in": Works("SCRAM-SHA-1"),
         "history": Works(), "message": Works(), "carbons": Works(),
         "block": Works("details of the contact"),
         "avatar": Works("when the conversation is opened"),
+        "OMEMO": Works(),
         "resume": Works("it notices a cut with its next ping only, so it can take 90 seconds"),
     },
     SeatedProfanity: {
@@ -53,13 +59,18 @@ MATRIX = {
             "oldest 50 messages of the last seven days only, since it asks for the next page in a "
             "form that XEP-0059 does not know"),
         "message": Works(), "carbons": Works(), "block": Works("`/blocked add`"),
-        "avatar": Works("`/avatar get`, which keeps it as a file"), "resume": Works(),
+        "avatar": Works("`/avatar get`, which keeps it as a file"),
+        "OMEMO": Works(
+            "`/omemo gen`, then `/omemo start` in a conversation; each key has to be approved "
+            "unless `/omemo trustmode blind` is on"),
+        "resume": Works(),
     },
     SeatedPidgin: {
         "log-in": Works("SCRAM-SHA-512"),
         "history": Works(ONLY_WAITING), "message": Works(),
         "carbons": NotOffered("needs a plugin that Pidgin does not bring"),
         "block": Works("menu of the contact"), "avatar": Works(),
+        "OMEMO": NotOffered("needs a plugin that Pidgin does not bring"),
         "resume": NotOffered("Pidgin 2 has no stream management"),
     },
     Mcabber: {
@@ -69,6 +80,7 @@ MATRIX = {
         "history": Works(ONLY_WAITING), "message": Works(), "carbons": Works("`set carbons = 1`"),
         "block": NotOffered("no command for XEP-0191"),
         "avatar": NotOffered("it shows no pictures"),
+        "OMEMO": NotOffered("it knows OTR and OpenPGP only"),
         "resume": NotOffered("its library has no stream management"),
     },
     Poezio: {
@@ -78,30 +90,41 @@ MATRIX = {
             "tls-unique, which TLS 1.3 does not have"),
         "history": Works("when the conversation is opened"),
         "message": Works(), "carbons": Works(), "block": Works("`/block`"), "avatar": Works(),
+        "OMEMO": NotOffered("needs a plugin that Debian does not have"),
         "resume": Works("`enable_smacks = true`"),
     },
     Slixmpp: {
         "log-in": Works("SCRAM-SHA-512"),
         "history": Works(), "message": Works(), "carbons": Works(), "block": Works(),
-        "avatar": Works(), "resume": Works(),
+        "avatar": Works(),
+        "OMEMO": NotOffered("needs a library that it does not bring"),
+        "resume": Works(),
     },
     Aioxmpp: {
         "log-in": Works("SCRAM-SHA-256"),
         "history": Works(ONLY_WAITING), "message": Works(), "carbons": Works(), "block": Works(),
-        "avatar": Works(), "resume": Works(),
+        "avatar": Works(),
+        "OMEMO": NotOffered("it has no such module"),
+        "resume": Works(),
     },
     Nbxmpp: {
         "log-in": Works("SCRAM-SHA-512"),
         "history": Works(), "message": Works(),
         "carbons": Works("enabled by hand: it only unwraps them"),
-        "block": Works(), "avatar": Works(), "resume": Works(),
+        "block": Works(), "avatar": Works(),
+        "OMEMO": NotOffered(
+            "it carries keys and messages; encrypting is left to who uses it, as "
+            "Gajim does"),
+        "resume": Works(),
     },
     XmppJs: {
         "log-in": Works("SCRAM-SHA-1"),
         "history": Works(ONLY_WAITING), "message": Works(),
         "carbons": Works("by hand: it has no such module"),
         "block": Works("by hand: it has no such module"),
-        "avatar": NotOffered("it has no such module"), "resume": Works(),
+        "avatar": NotOffered("it has no such module"),
+        "OMEMO": NotOffered("it has no such module"),
+        "resume": Works(),
     },
 }
 
@@ -109,9 +132,12 @@ TOP = """# Clients
 
 What real clients do with Snug, found out by running them: `./just test-clients` drives each against
 a home and writes this page. Debian's clients are those of Debian 12, the libraries those
-that `tests/e2e` pins. A cell says **works**, **not offered** (the client has no such thing) or
-**fails** (the client has it, but not so that it works). What is not offered or fails is tried too,
-and the test fails as soon as it works.
+that `tests/e2e` pins. On Debian 12 `./just test` does the same; on other releases, which have other
+versions of the clients and lack some, it says that the matrix was not run.
+
+A cell says **works**, **not offered** (the client has no such thing) or **fails** (the client has
+it, but not so that it works). What is not offered or fails is tried too, and the test fails as soon
+as it works.
 """
 
 

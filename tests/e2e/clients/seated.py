@@ -6,6 +6,7 @@ import sqlite3
 from clients.client import REFUSAL_SECONDS, Client
 from clients.pidgin import Pidgin
 from clients.profanity import Profanity
+from waiting import until
 
 CONNECTION = """reconnect=1
 carbons=true
@@ -13,6 +14,9 @@ mam=true
 receipts.send=false
 receipts.request=false
 """
+
+
+KEYS_SECONDS = 120
 
 
 class SeatedProfanity(Client):
@@ -45,6 +49,24 @@ class SeatedProfanity(Client):
     def await_refusal(self):
         """Profanity asks what to do, and sends nothing before it has an answer."""
         self.driver.see("TLS certificate verification failed", REFUSAL_SECONDS)
+
+    def kept(self, name):
+        """What it keeps of OMEMO in a file."""
+        return "".join(path.read_text() for path in self.home.rglob(name))
+
+    def make_keys(self):
+        """It makes none by itself; and the person would have to approve each key of others."""
+        self.driver.type("/omemo trustmode blind")
+        self.driver.type("/omemo gen")
+        until("Profanity to have keys", lambda: self.kept("identity.txt"), KEYS_SECONDS)
+
+    def encrypt(self, jid):
+        """Starts, and waits until it has the other's keys."""
+        self.driver.type(f"/msg {jid}")
+        self.driver.type(f"/omemo start {jid}")
+        until("Profanity to have keys of the other",
+              lambda: f"[{jid}]" in self.kept("sessions.txt") or (False, self.report()),
+              KEYS_SECONDS)
 
     def look_for_picture(self, jid):
         """Asks for it."""

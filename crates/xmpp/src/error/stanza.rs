@@ -110,6 +110,9 @@ pub struct StanzaError {
     pub condition: StanzaCondition,
     /// What the sender can do about it.
     pub ty: ErrorType,
+    /// XEP-0086: the number by which errors were told apart before RFC 3920. For clients that look
+    /// at nothing else.
+    pub code: Option<u16>,
     /// One English sentence for a person.
     pub text: Option<Name>,
     /// A more exact condition of the protocol in question. Boxed, as errors
@@ -120,12 +123,18 @@ pub struct StanzaError {
 impl StanzaError {
     /// An error of the condition's default type.
     pub const fn new(condition: StanzaCondition) -> Self {
-        StanzaError { condition, ty: condition.default_type(), text: None, app: None }
+        StanzaError { condition, ty: condition.default_type(), code: None, text: None, app: None }
     }
 
     /// The same error with another type.
     pub const fn with_type(mut self, ty: ErrorType) -> Self {
         self.ty = ty;
+        self
+    }
+
+    /// The same error with a number.
+    pub const fn with_code(mut self, code: u16) -> Self {
+        self.code = Some(code);
         self
     }
 
@@ -152,6 +161,9 @@ impl StanzaError {
         let mut error = Element::new("error", content_ns)
             .with_attr("type", self.ty.as_str())
             .with_child(Element::new(self.condition.as_str(), ns::STANZA_ERRORS));
+        if let Some(code) = self.code {
+            error.set_attr("code", code.to_string());
+        }
         if let Some(text) = &self.text {
             let mut child = Element::new("text", ns::STANZA_ERRORS).with_text(&**text);
             child.set_lang("en");
@@ -183,7 +195,8 @@ impl StanzaError {
         let foreign =
             |child: &&Element| child.ns() != ns::STANZA_ERRORS && child.ns() != error.ns();
         let app = error.children().find(foreign).cloned().map(Box::new);
-        Some(StanzaError { condition, ty, text, app })
+        let code = error.attr("code").and_then(|code| code.parse().ok());
+        Some(StanzaError { condition, ty, code, text, app })
     }
 }
 
@@ -218,6 +231,17 @@ mod tests {
             "<error type='cancel'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
              <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>taken</text>\
              <too-many xmlns='urn:example'/></error>"
+        );
+        assert_eq!(StanzaError::from_element(&error.to_element()), Some(error));
+    }
+
+    #[test]
+    fn with_a_number() {
+        let error = StanzaError::new(StanzaCondition::ItemNotFound).with_code(404);
+        assert_eq!(
+            error.to_element().to_xml(ns::CLIENT),
+            "<error type='cancel' code='404'>\
+             <item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
         );
         assert_eq!(StanzaError::from_element(&error.to_element()), Some(error));
     }

@@ -2,6 +2,7 @@
 happens goes to standard output.
 
 Orders: {"do": "send", "to", "text"}, {"do": "block", "jid"}, {"do": "history"}, {"do": "quit"};
+{"do": "encrypt", "jid"}: what is sent there from now on; {"do": "picture", "data", "width"}: put up;
 {"do": "settle"}: wait until the server took in what was sent.
 Events: {"event": "online"}, "resumed", "message" with "text" and "how" (live, carbon, archive),
 "avatar" with "jid" and "hash", "done" (an order was carried out), "failed" with "why".

@@ -23,9 +23,10 @@ pub(super) const fn bad() -> StanzaError {
     StanzaError::new(StanzaCondition::BadRequest)
 }
 
-/// There is no such node or item.
+/// There is no such node or item. With the number of XEP-0086, because Profanity takes any other
+/// error for one that may pass, and then never publishes the first key of an account.
 pub(super) const fn not_found() -> StanzaError {
-    StanzaError::new(StanzaCondition::ItemNotFound)
+    StanzaError::new(StanzaCondition::ItemNotFound).with_code(404)
 }
 
 /// Only the owner may do this.

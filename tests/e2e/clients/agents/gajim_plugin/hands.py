@@ -52,9 +52,12 @@ class Hands(GajimPlugin):
             client.send_message(OutgoingMessage(
                 account=account, contact=contact, message=order["text"], type_="chat"))
         elif order["do"] == "encrypt":
+            # What the window of a conversation does before it lets the first message go.
+            omemo = client.get_module("OMEMO")
+            if not omemo.backend.get_devices(str(jid), without_self=True):
+                omemo.request_devicelist(str(jid))
+            if omemo.are_keys_missing(str(jid)):
+                raise LookupError("no keys yet")
             contact.settings.set("encryption", "OMEMO")
-        elif order["do"] == "devices":
-            # The window of a conversation does this before it sends the first message.
-            client.get_module("OMEMO").request_devicelist(jid)
         elif order["do"] == "block":
             client.get_module("Blocking").block([jid])
