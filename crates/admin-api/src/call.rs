@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Secret, accounts, archive, concierge, daemon, devices, fingerprints, firewall, panel,
+    Secret, accounts, archive, concierge, daemon, devices, fingerprints, firewall, omemo, panel,
     protection, push, sessions, setup, tls, transfer,
 };
 
@@ -218,6 +218,12 @@ requests! {
     FirewallChoose(firewall::Choose) -> firewall::Table,
     /// What may pass the firewall?
     FirewallShow(firewall::Show) -> firewall::Table,
+    /// Carry out a repair of the person's own OMEMO devices.
+    OmemoCarry(omemo::Carry) -> omemo::Report,
+    /// The person's own OMEMO devices and what is wrong with them.
+    OmemoShow(omemo::Show) -> omemo::Report,
+    /// Take a removal of an OMEMO device back.
+    OmemoTakeBack(omemo::TakeBack) -> omemo::Report,
     /// End the panel session of the token.
     PanelSignOut(panel::SignOut) -> panel::Done,
     /// Sign in to the panel.

@@ -1,4 +1,4 @@
-//! The family's directory of OTR fingerprints.
+//! The family's directory of fingerprints: of OTR keys, and of OMEMO keys as accounts publish them.
 //!
 //! Invariants: a fingerprint belongs to one account; every change is kept in a history that
 //! says who did what and when, each line sealing the one before ([`seal`]); a private key is refused before it gets here and here again.
@@ -6,14 +6,14 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::UnixTime;
+use crate::{UnixTime, omemo};
 
 /// One fingerprint of one person.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Bare JID of the owner.
     pub jid: String,
-    /// 40 lower-case hexadecimal digits.
+    /// Lower-case hexadecimal digits: 40 of OTR, 64 of OMEMO.
     pub fingerprint: String,
     /// Words of the person who added it; may be empty.
     pub label: String,
@@ -21,7 +21,8 @@ pub struct Entry {
     pub device: String,
     /// How much is known about it.
     pub state: State,
-    /// When it was last used towards the home's concierge; `None` = never.
+    /// When it was last used towards the home's concierge, or, of OMEMO, when its device last
+    /// published something (within a day); `None` = never.
     #[serde(default)]
     pub last_seen: Option<UnixTime>,
     /// When it was added.
@@ -37,6 +38,9 @@ pub struct Entry {
     /// Who compared it, in the state [`State::ComparedInPerson`]; `None` in entries of before.
     #[serde(default)]
     pub compared: Option<Compared>,
+    /// Of an OMEMO key, what is published of it; `None` = it is an OTR key.
+    #[serde(default)]
+    pub omemo: Option<omemo::Key>,
 }
 
 /// Who compared a key face to face with its owner.
@@ -183,8 +187,12 @@ pub enum Action {
     Confirmed,
     /// Label or device changed.
     Described,
+    /// Of OMEMO: not published any more.
+    Gone,
     /// Removed from the directory.
     Removed,
+    /// Of OMEMO: published again after it was gone.
+    Returned,
     /// State changed.
     StateChanged,
 }
@@ -211,10 +219,43 @@ impl Action {
             Self::Added => "added",
             Self::Confirmed => "confirmed",
             Self::Described => "described",
+            Self::Gone => "gone",
             Self::Removed => "removed",
+            Self::Returned => "returned",
             Self::StateChanged => "state-changed",
         }
     }
+}
+
+/// A fingerprint as chat apps show it: of OTR five groups of eight capital digits, of OMEMO eight
+/// groups of small ones (XEP-0384 §8).
+#[must_use]
+pub fn shown(fingerprint: &str) -> String {
+    const GROUP: usize = 8;
+    const OTR_DIGITS: usize = 40;
+    let mut shown = String::with_capacity(fingerprint.len() + fingerprint.len() / GROUP);
+    for (at, digit) in fingerprint.chars().enumerate() {
+        if at > 0 && at % GROUP == 0 {
+            shown.push(' ');
+        }
+        let capital = fingerprint.len() == OTR_DIGITS;
+        shown.push(if capital { digit.to_ascii_uppercase() } else { digit });
+    }
+    shown
+}
+
+/// A fingerprint of OTR or OMEMO in any usual form, as 40 or 64 lower-case digits.
+///
+/// # Errors
+/// [`otr::FingerprintError`], in the words for OTR.
+pub fn parse(typed: &str) -> Result<String, otr::FingerprintError> {
+    const OMEMO_DIGITS: usize = 64;
+    let separator = |c: char| c.is_whitespace() || matches!(c, ':' | '-');
+    let digits: String = typed.chars().filter(|c| !separator(*c)).collect();
+    if digits.len() == OMEMO_DIGITS && digits.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Ok(digits.to_ascii_lowercase());
+    }
+    otr::Fingerprint::parse(typed).map(|fingerprint| fingerprint.to_hex())
 }
 
 /// The seal of a line in the history of `jid`: SHA-256, in lower-case hexadecimal, over what
@@ -307,6 +348,21 @@ mod tests {
         }
         // Stays the same for ever, so that old seals can be compared.
         assert_eq!(all[3].seal, "d3e3b06d9ddec72e6f79679c6ff5fd5c13d4d88f565a9e6e3ebb91b1cd45ede7");
+    }
+
+    #[test]
+    fn both_kinds_are_read_and_shown() {
+        let otr = "ACEFB4D6 4F3D0F4E 258BD0B4 4D4D2587 B09847EB";
+        let omemo = "d85e07ec 22b0ad88 1537c2f4 4d662d1a 143cf830 c57aca43 05d85c7a 90f6b62e";
+        for typed in [otr, omemo] {
+            let parsed = parse(typed).unwrap();
+            assert_eq!(shown(&parsed), typed);
+            assert_eq!(parse(&parsed).unwrap(), parsed);
+            assert_eq!(parse(&typed.to_uppercase().replace(' ', ":")).unwrap(), parsed);
+        }
+        for wrong in ["", &omemo[1..], &format!("{omemo}0"), &omemo.replace('d', "g")] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

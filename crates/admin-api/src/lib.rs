@@ -19,6 +19,7 @@ pub mod devices;
 pub mod fingerprints;
 pub mod firewall;
 pub mod frame;
+pub mod omemo;
 pub mod panel;
 pub mod protection;
 pub mod push;

@@ -9,7 +9,7 @@ use crate::commands::Command;
 const ABOUT: &str = "Manage a Snug chat server";
 
 const LONG_ABOUT: &str = "\
-Manage a Snug chat server: its accounts, connected clients, the directory of OTR fingerprints, \
+Manage a Snug chat server: its accounts, connected clients, the directory of fingerprints, \
 its certificates, and its health.
 
 snug talks to snugd on the same machine, through a socket that only root and the user of snugd \

@@ -27,6 +27,9 @@ pub struct DaemonFacts {
     /// Keys of the last week that joined one that their owner had.
     #[serde(default)]
     pub keys_joined: u32,
+    /// People for whose OMEMO devices others cannot encrypt as they should.
+    #[serde(default)]
+    pub omemo_harmed: u32,
     /// Tasks that panicked since the start.
     pub panics: u64,
 }

@@ -64,6 +64,7 @@ fn daemon() -> DaemonFacts {
         }],
         last_backup: Some(NOW - 2 * DAY),
         keys_joined: 0,
+        omemo_harmed: 0,
         panics: 0,
     }
 }

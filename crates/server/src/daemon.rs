@@ -22,6 +22,7 @@ use crate::features::Dispatch;
 use crate::features::archive::keeping::Keeping;
 use crate::features::push::Pushing;
 use crate::features::registration;
+use crate::omemo;
 use crate::protection::Protection;
 use crate::registry::{Registry, SessionId};
 use crate::settle::Settle;
@@ -68,6 +69,8 @@ pub struct Daemon {
     pub components: Components,
     /// The family's fingerprints.
     pub directory: Directory,
+    /// What is remembered of OMEMO devices for a while.
+    pub omemo: omemo::Memory,
     /// The home's own contact.
     pub concierge: Concierge,
     /// How much encryption is asked for, and what was encrypted.

@@ -26,6 +26,7 @@ pub mod limits;
 pub mod line;
 pub mod listen;
 pub mod local_ca;
+pub mod omemo;
 pub mod outbox;
 pub mod protection;
 pub mod random;

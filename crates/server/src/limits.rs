@@ -463,6 +463,32 @@ pub const FINGERPRINTS_PER_ACCOUNT_MAX: usize = 100;
 /// Changes kept in the history of one person's fingerprints; the oldest go beyond.
 pub const FINGERPRINT_CHANGES_MAX: usize = 2_000;
 
+/// OMEMO devices of one account and version that are looked at. Apps give up at fewer.
+pub const OMEMO_DEVICES_MAX: usize = 64;
+
+/// Bytes of a bundle as XML: one with a hundred prekeys has some 10 kB. With [`OMEMO_DEVICES_MAX`] it
+/// bounds what one look reads under the account's lock.
+pub const OMEMO_BUNDLE_BYTES_MAX: usize = 32 * 1024;
+
+/// Bytes of a list of OMEMO devices: [`OMEMO_DEVICES_MAX`] with labels and their signatures.
+pub const OMEMO_LIST_BYTES_MAX: usize = 32 * 1024;
+
+/// Messages about new OMEMO keys that one change causes: an import is not a flood.
+pub const OMEMO_NEWS_MAX: usize = 5;
+
+/// Seconds without a sign of life after which an OMEMO device counts as stale: 90 days, more than a
+/// summer in which a tablet lies in a drawer.
+pub const OMEMO_STALE_SECONDS: u64 = 90 * 24 * 3_600;
+
+/// Removals of OMEMO devices per account that can be taken back; each holds a bundle of some 10 kB.
+pub const OMEMO_UNDO_MAX: usize = 8;
+
+/// Accounts of which removals are held: with the above at most 16 MB, by 64 people on one evening.
+pub const OMEMO_UNDO_ACCOUNTS_MAX: usize = 64;
+
+/// Seconds for which they are held.
+pub const OMEMO_UNDO_SECONDS: u64 = 3_600;
+
 /// Longest health log-in on loopback.
 pub const PROBE_TIME_MAX: Duration = Duration::from_secs(15);
 

@@ -69,6 +69,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         auth: Auth::open(&store).map_err(because)?,
         directory: crate::directory::Directory::default(),
         concierge: concierge::Concierge::default(),
+        omemo: crate::omemo::Memory::default(),
         protection: Protection::open(&store).map_err(because)?,
         tls,
         components: Components::open(&config.components).map_err(because)?,

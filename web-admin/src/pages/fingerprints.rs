@@ -1,11 +1,12 @@
-//! Fingerprints: the family's directory of OTR fingerprints.
+//! Fingerprints: the family's directory of fingerprints, of OTR and OMEMO.
 //!
 //! Everybody's at `/fingerprints`, one person's with forms and history at
 //! `/fingerprints/{name}`. Administrators change them, members say which are theirs and which they
 //! compared. A private key never gets here: [`crate::form::Form`] refuses it.
 
 use admin_api::fingerprints::{
-    Action, Add, Change, Compared, Entry, History, List, Mark, Marked, Remove, State, Update, check,
+    Action, Add, Change, Compared, Entry, History, List, Mark, Marked, Remove, State, Update,
+    check, shown,
 };
 use admin_api::{accounts, concierge};
 use askama::Template;
@@ -47,6 +48,9 @@ pub static PAGE: Page = Page {
 /// Longest text that is shown again in the field when it is not a fingerprint: 40 digits, each
 /// with a separator, and a label.
 const SHOWN_AGAIN_BYTES_MAX: usize = 120;
+
+/// Digits of an OTR fingerprint; those of OMEMO have more.
+const OTR_DIGITS: usize = 40;
 
 /// Lines of the history that are shown at once; the rest is one press away.
 const HISTORY_SHOWN: usize = 10;
@@ -162,6 +166,15 @@ struct Row {
     confirmed: Option<When>,
     compared: Option<Compared>,
     qr: String,
+    /// Of an OMEMO key.
+    omemo: Option<Omemo>,
+}
+
+/// What is shown of an OMEMO key beside.
+struct Omemo {
+    device: u32,
+    label: String,
+    gone: Option<When>,
 }
 
 impl Row {
@@ -181,8 +194,13 @@ impl Row {
             // Whoever scans a code takes the key for good.
             qr: match entry.state {
                 State::Revoked => String::new(),
-                _ => qr::svg(&link::xmpp(&entry.jid, &[&entry.fingerprint], &[])),
+                _ => qr::svg(&link_to(&entry.jid, &[entry])),
             },
+            omemo: entry.omemo.as_ref().map(|key| Omemo {
+                device: key.device,
+                label: key.label.clone(),
+                gone: key.gone.map(|at| When::day(at, now)),
+            }),
         }
     }
 }
@@ -195,16 +213,28 @@ struct Link {
 
 impl Link {
     fn new(jid: &str, entries: &[Entry]) -> Option<Self> {
-        let good = entries.iter().filter(|e| is_given_on(e)).map(|e| e.fingerprint.as_str());
-        let good: Vec<&str> = good.collect();
-        let href = link::xmpp(jid, &good, &[]);
+        let good: Vec<&Entry> = entries.iter().filter(|e| is_given_on(e)).collect();
+        let href = link_to(jid, &good);
         (!good.is_empty()).then(|| Self { qr: qr::svg(&href), href })
     }
 }
 
 /// Is a key given on, in a link or on paper, for others to rely on?
 pub(super) fn is_given_on(entry: &Entry) -> bool {
-    matches!(entry.state, State::ComparedInPerson | State::Attested | State::Declared)
+    let gone = entry.omemo.as_ref().is_some_and(|key| key.gone.is_some());
+    !gone && matches!(entry.state, State::ComparedInPerson | State::Attested | State::Declared)
+}
+
+/// The address of `jid` with these keys of theirs.
+pub(super) fn link_to(jid: &str, keys: &[&Entry]) -> String {
+    let (mut otr, mut omemo) = (Vec::new(), Vec::new());
+    for entry in keys {
+        match &entry.omemo {
+            Some(key) => omemo.push((key.device, entry.fingerprint.as_str())),
+            None => otr.push(entry.fingerprint.as_str()),
+        }
+    }
+    link::xmpp(jid, &otr, &omemo)
 }
 
 /// One line of the history.
@@ -219,12 +249,9 @@ struct Line {
     restorable: bool,
 }
 
-/// Five groups of eight digits, as chat programs show them.
+/// In groups of eight digits, as chat programs show them.
 pub(super) fn groups(hex: &str) -> Vec<String> {
-    match Fingerprint::parse(hex) {
-        Ok(fingerprint) => fingerprint.to_string().split(' ').map(str::to_owned).collect(),
-        Err(_) => vec![hex.to_owned()],
-    }
+    shown(hex).split(' ').map(str::to_owned).collect()
 }
 
 /// Who did it, in words.
@@ -238,10 +265,13 @@ fn by(jid: &str) -> String {
 
 fn what(change: &Change) -> &'static str {
     match (change.action, change.state) {
+        (Action::Added, _) if change.fingerprint.len() > OTR_DIGITS => "published",
         (Action::Added, _) => "added",
         (Action::Confirmed, _) => "said that it is theirs:",
         (Action::Described, _) => "described anew",
         (Action::Removed, _) => "removed",
+        (Action::Gone, _) => "does not publish any more",
+        (Action::Returned, _) => "publishes again",
         (Action::StateChanged, State::ComparedInPerson) => "marked as compared in person",
         (Action::StateChanged, State::Attested) => "saw and attested",
         (Action::StateChanged, State::Revoked) => "revoked",

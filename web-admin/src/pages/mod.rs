@@ -15,6 +15,7 @@ pub mod health;
 pub mod history;
 pub mod home;
 pub mod keyring;
+pub mod omemo;
 pub mod people;
 pub mod person;
 pub mod privacy;
@@ -50,6 +51,7 @@ pub static ALL: &[&Page] = &[
     &firewall::PAGE,
     &health::PAGE,
     &encryption::PAGE,
+    &omemo::PAGE,
     &devices::PAGE,
     &setup::PAGE,
     &sign_in::PAGE,

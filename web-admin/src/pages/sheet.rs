@@ -10,11 +10,10 @@ use askama::Template;
 use axum::response::Response;
 use axum::routing::get;
 
-use super::fingerprints::{self, groups, is_given_on, name_of, with_residents};
+use super::fingerprints::{self, groups, is_given_on, link_to, name_of, with_residents};
 use super::{Needs, Page, Route};
 use crate::access::Member;
 use crate::limits::SHEET_PEOPLE_MAX;
-use crate::link;
 use crate::problem::Problem;
 use crate::qr;
 use crate::view::{Frame, render};
@@ -106,7 +105,6 @@ async fn person(
     own: &[&Entry],
 ) -> Result<Person, Problem> {
     let history = member.call(History { name: account.jid.clone(), before: None }).await?;
-    let prints: Vec<&str> = own.iter().map(|e| e.fingerprint.as_str()).collect();
     Ok(Person {
         name: name_of(account).to_owned(),
         jid: account.jid.clone(),
@@ -123,7 +121,7 @@ async fn person(
             line: change.number,
             groups: in_fours(change.seal.get(..SEAL_DIGITS).unwrap_or(&change.seal)),
         }),
-        qr: qr::svg(&link::xmpp(&account.jid, &prints, &[])),
+        qr: qr::svg(&link_to(&account.jid, own)),
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use admin_api::fingerprints::{self, Action, Change, Compared, Entry, Mark, State};
 use admin_api::protection::{self, Choice, Count};
-use admin_api::{Problem, ProblemKind, Request, concierge, daemon, tls};
+use admin_api::{Problem, ProblemKind, Request, concierge, daemon, omemo, tls};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertificateParams, Issuer, PublicKeyData};
@@ -104,6 +104,19 @@ impl Home {
 
     fn protection_call(&mut self, request: Request) -> Result<Value, Problem> {
         match request {
+            Request::OmemoShow(_) => json(&self.omemo),
+            Request::OmemoCarry(call) => {
+                self.omemo.findings.retain(|f| !f.repairs.contains(&call.repair));
+                if let omemo::Repair::Remove { version, device } = call.repair {
+                    let (id, until) = ("undo-1".to_owned(), self.now + 3_600);
+                    self.omemo.undo.push(omemo::Undo { id, version, device, until });
+                }
+                json(&self.omemo)
+            }
+            Request::OmemoTakeBack(call) => {
+                self.omemo.undo.retain(|undo| undo.id != call.id);
+                json(&self.omemo)
+            }
             Request::ProtectionCount(call) => {
                 let count = Some(call.count);
                 self.protect(protection::Set {
@@ -196,6 +209,7 @@ impl Home {
             }],
             last_backup: None,
             keys_joined: 0,
+            omemo_harmed: 0,
             panics: 0,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use admin_api::accounts::{self, Account, Role, State};
 use admin_api::fingerprints::{Change, Entry};
 use admin_api::{Envelope, Problem, ProblemKind, Request, Secret, UnixTime};
-use admin_api::{archive, devices, firewall, panel, protection, push, sessions, setup, tls};
+use admin_api::{archive, devices, firewall, omemo, panel, protection, push, sessions, setup, tls};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use serde_json::Value;
 
@@ -27,6 +27,8 @@ pub(crate) struct Home {
     pub(crate) prints: Vec<Entry>,
     /// With the JID of the owner, newest first.
     pub(crate) history: Vec<(String, Change)>,
+    /// Everybody's OMEMO devices.
+    pub(crate) omemo: omemo::Report,
     pub(crate) rules: protection::Rules,
     pub(crate) clients: Vec<sessions::Session>,
     pub(crate) pushes: Vec<push::Device>,
@@ -62,6 +64,7 @@ impl Home {
             panel: Vec::new(),
             prints: Vec::new(),
             history: Vec::new(),
+            omemo: omemo::Report::default(),
             rules: protection::Rules {
                 mode: protection::Mode::Off,
                 rooms: false,
@@ -283,7 +286,10 @@ impl Home {
             Request::AccountNames(_)
             | Request::FingerprintHistory(_)
             | Request::FingerprintList(_)
-            | Request::FingerprintMark(_) => true,
+            | Request::FingerprintMark(_)
+            | Request::OmemoCarry(_)
+            | Request::OmemoShow(_)
+            | Request::OmemoTakeBack(_) => true,
             Request::ConciergePhrase(call) => self.jid(&call.name) == caller,
             Request::DeviceList(call) => self.jid(&call.name) == caller,
             Request::DeviceRevoke(call) => self.jid(&call.name) == caller,

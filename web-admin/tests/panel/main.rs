@@ -13,6 +13,7 @@ mod health;
 mod history;
 mod keyring;
 mod members;
+mod omemo;
 mod pages;
 mod people;
 mod process;

@@ -41,7 +41,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Device(device::Command),
     Export(export::Export),
-    /// The directory of people's OTR fingerprints
+    /// The directory of people's fingerprints (OTR and OMEMO)
     #[command(subcommand)]
     Fingerprint(fingerprint::Command),
     /// What may reach this machine, and what may leave it

@@ -33,6 +33,7 @@ fn facts() -> DaemonFacts {
         }],
         last_backup: Some(now),
         keys_joined: 0,
+        omemo_harmed: 0,
         panics: 0,
     }
 }

@@ -22,6 +22,7 @@ mod keys;
 mod load;
 mod login;
 mod memory;
+mod omemo;
 mod panics;
 mod ports;
 mod power;
@@ -45,6 +46,7 @@ pub const ALL: &[Check] = &[
     power::CHECK,
     clock::CHECK,
     keys::CHECK,
+    omemo::CHECK,
     panics::CHECK,
 ];
 

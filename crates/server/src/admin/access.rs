@@ -109,6 +109,9 @@ pub(super) fn need(request: &Request) -> Need<'_> {
         Request::ProtectionCount(call) => Need::Owner(&call.name),
         Request::ProtectionOne(call) => Need::Owner(&call.name),
         Request::FingerprintMark(_)
+        | Request::OmemoCarry(_)
+        | Request::OmemoShow(_)
+        | Request::OmemoTakeBack(_)
         | Request::PanelRevoke(_)
         | Request::PanelSessions(_)
         | Request::PanelSignOut(_)

@@ -51,6 +51,7 @@ pub(super) async fn facts(daemon: &std::sync::Arc<Daemon>) -> DaemonFacts {
         // An unreadable store is another check's finding.
         last_backup: settings::last_export(&daemon.store).unwrap_or(None),
         keys_joined: keys_joined(daemon),
+        omemo_harmed: daemon.omemo.harmed(),
         panics,
     }
 }

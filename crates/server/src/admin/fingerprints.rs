@@ -2,7 +2,9 @@
 //!
 //! Invariant: nothing that looks like a private key is stored or repeated.
 
-use admin_api::fingerprints::{Add, Change, Entry, History, List, Marked, Remove, State, Update};
+use admin_api::fingerprints::{
+    Add, Change, Entry, History, List, Marked, Remove, State, Update, parse,
+};
 use admin_api::{Problem, ProblemKind};
 use otr::{Fingerprint, FingerprintError, private_key};
 use xmpp::jid::BareJid;
@@ -24,7 +26,9 @@ const CHANGES_SHOWN_MAX: usize = 200;
 
 /// Adds a fingerprint to a person.
 pub(super) async fn add(daemon: &Daemon, by: &str, call: &Add) -> Result<Entry, Problem> {
-    let place = place(daemon, &call.name, &call.fingerprint)?;
+    // Those of OMEMO come from the chat apps themselves.
+    let otr = Fingerprint::parse(&call.fingerprint).map_err(bad_fingerprint)?.to_hex();
+    let place = place(daemon, &call.name, &otr)?;
     let (label, device) = (text("label", &call.label)?, text("device", &call.device)?);
     may_be_told(call.state)?;
     let _turn = daemon.accounts.turn().await;
@@ -143,7 +147,7 @@ pub(super) fn history(daemon: &Daemon, call: &History) -> Result<Vec<Change>, Pr
 
 fn place(daemon: &Daemon, name: &str, typed: &str) -> Result<Place, Problem> {
     let jid = daemon.accounts.address(name)?;
-    let fingerprint = Fingerprint::parse(typed).map_err(bad_fingerprint)?.to_hex();
+    let fingerprint = parse(typed).map_err(bad_fingerprint)?;
     Ok(Place { jid, fingerprint })
 }
 

@@ -17,6 +17,7 @@ mod daemon;
 mod devices;
 pub(crate) mod fingerprints;
 mod firewall;
+mod omemo;
 pub mod panel;
 mod protection;
 mod push;
@@ -264,6 +265,13 @@ async fn dispatch(
         }
         Request::FirewallChoose(c) => reply_to(&c, firewall::choose(daemon, &c).await),
         Request::FirewallShow(c) => reply_to(&c, firewall::show(daemon)),
+        Request::OmemoCarry(c) => {
+            reply_to(&c, omemo::carry(daemon, &caller.person()?.jid, &c).await)
+        }
+        Request::OmemoShow(c) => reply_to(&c, omemo::show(daemon, &caller.person()?.jid)),
+        Request::OmemoTakeBack(c) => {
+            reply_to(&c, omemo::take_back(daemon, &caller.person()?.jid, &c).await)
+        }
         Request::PanelRevoke(c) => reply_to(&c, panel::revoke(daemon, caller, &c).await),
         Request::PanelSessions(c) => reply_to(&c, panel::sessions(daemon, caller)),
         Request::PanelSignIn(c) => reply_to(&c, panel::sign_in(daemon, &c).await),

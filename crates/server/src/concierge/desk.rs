@@ -4,12 +4,12 @@
 //! changes only what is theirs; what is claimed to be written down is said once it is durable
 //! ([`Desk::ticket`]).
 
-use admin_api::fingerprints::{Entry, State};
+use admin_api::fingerprints::{Entry, State, shown};
 use otr::{Fingerprint, Secret};
 use xmpp::jid::BareJid;
 
+use super::alarm;
 use super::words::{Sentences, Words, fill};
-use crate::accounts::Role;
 use crate::admin;
 use crate::daemon::{Daemon, Now};
 use crate::directory::{self, Made, Place, Refused};
@@ -113,7 +113,8 @@ impl Desk<'_> {
         });
         let Some(entry) = entry else { return fill(says.not_recorded, &[("key", &shown)]) };
         let revoked = entry.state == State::Revoked;
-        if revoked || (before.is_none() && known.iter().any(directory::is_known)) {
+        let mut otr = known.iter().filter(|e| e.omemo.is_none());
+        if revoked || (before.is_none() && otr.any(directory::is_known)) {
             self.alarm(says, &shown, device);
         }
         let sentence = match before {
@@ -126,30 +127,16 @@ impl Desk<'_> {
 
     /// A key that was not known, or is not to be used, spoke for the person.
     fn alarm(&mut self, says: &Sentences, key: &str, device: &str) {
-        self.daemon.counters.add("directory", "alarms");
-        let name = self.person.local().unwrap_or_default().to_owned();
-        let places = [("key", key), ("device", device), ("name", &*name)];
-        self.told.push((self.person.clone(), fill(says.alarm, &places)));
-        let (person, domain) = (self.person.clone(), self.person.domain().to_owned());
-        let told = &mut self.told;
-        let each = |local: &str, record: &crate::accounts::Record| {
-            let admin = record.role == Role::Admin && record.is_active();
-            let Some(jid) = BareJid::from_parts(local, &domain).ok().filter(|_| admin) else {
-                return;
-            };
-            if jid != person {
-                told.push((jid, fill(says.alarm_admin, &places)));
-            }
-        };
-        if let Err(e) = self.daemon.accounts.for_each(each) {
-            tracing::error!(error = %e, "the administrators cannot be told of a new key");
-        }
+        let name = self.person.local().unwrap_or_default();
+        let places = [("key", key), ("device", device), ("name", name)];
+        let sentences = (says.alarm, says.alarm_admin);
+        self.told.extend(alarm::told(self.daemon, &self.person, sentences, &places));
     }
 
     pub(super) fn your_key(&self, says: &Sentences, hex: &str) -> String {
         let known = self.keys().into_iter().find(|e| e.fingerprint == hex);
         let state = known.map_or(says.state_seen, |e| state(says, e.state));
-        fill(says.your_key, &[("key", &groups(hex)), ("state", state)])
+        fill(says.your_key, &[("key", &shown(hex)), ("state", state)])
     }
 
     pub(super) fn name(&mut self, says: &Sentences, hex: &str, typed: &str) -> String {
@@ -185,7 +172,7 @@ impl Desk<'_> {
         let lines: Vec<String> = lines
             .take(LISTED_MAX)
             .map(|e| {
-                let (key, state) = (groups(&e.fingerprint), state(says, e.state));
+                let (key, state) = (shown(&e.fingerprint), state(says, e.state));
                 let places =
                     [("name", &*name(e)), ("key", &key), ("state", state), ("device", &e.device)];
                 fill(says.list_line, &places).trim_end().to_owned()
@@ -229,7 +216,7 @@ impl Desk<'_> {
             None => Made::Nothing,
         });
         match revoked {
-            Some(_) => fill(says.revoked, &[("key", &groups(&one.fingerprint))]),
+            Some(_) => fill(says.revoked, &[("key", &shown(&one.fingerprint))]),
             None => says.failed.to_owned(),
         }
     }
@@ -242,10 +229,6 @@ impl Desk<'_> {
         self.ticket = self.ticket.max(self.daemon.protection.choose(self.daemon, local, personal));
         if off { says.count_off.to_owned() } else { says.count_on.to_owned() }
     }
-}
-
-fn groups(hex: &str) -> String {
-    Fingerprint::parse(hex).map_or_else(|_| hex.to_owned(), |f| f.to_string())
 }
 
 fn state(says: &Sentences, state: State) -> &'static str {

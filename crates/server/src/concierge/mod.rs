@@ -13,6 +13,7 @@
 //! write is said once it is durable, and nothing overtakes it (an OTR message that comes too late
 //! could not be read).
 
+mod alarm;
 mod command;
 mod desk;
 mod keys;
@@ -36,6 +37,7 @@ use xmpp::ns;
 use xmpp::stanza::{Kind, MessageType, PresenceType, Stanza};
 use zeroize::Zeroizing;
 
+pub use self::alarm::{KeyNews, tell_of_key};
 pub use self::keys::TABLES;
 use self::keys::{Identity, Phrases};
 pub use self::prepare::prepare;

@@ -91,8 +91,7 @@ fn record(daemon: &Daemon, fingerprint: Fingerprint) {
         added: now,
         changed: now,
         changed_by: by.clone(),
-        confirmed: None,
-        compared: None,
+        ..Entry::default()
     };
     let decide = |before: Option<Entry>| {
         Ok::<_, Infallible>(if before.is_some() { Made::Nothing } else { Made::Kept(entry) })

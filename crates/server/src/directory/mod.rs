@@ -1,7 +1,8 @@
-//! The family's directory of OTR fingerprints: what is known of each key, and the history of it.
+//! The family's directory of fingerprints, of OTR and OMEMO: what is known of each key, and the
+//! history of it.
 //!
-//! The admin socket ([`crate::admin::fingerprints`]) and the concierge change it; both through
-//! [`Directory::change`]. Invariants: one change at a time; every change is one batch with its line
+//! The admin socket ([`crate::admin::fingerprints`]), the concierge and what accounts publish
+//! ([`crate::omemo`]) change it; all through [`Directory::change`]. Invariants: one change at a time; every change is one batch with its line
 //! of the history, each of which seals the one before ([`admin_api::fingerprints::seal`]); lines
 //! go only with the account, or past [`FINGERPRINT_CHANGES_MAX`]; nothing that looks like a
 //! private key is stored.
@@ -42,7 +43,7 @@ pub struct Directory {
 pub struct Place {
     /// The owner.
     pub jid: BareJid,
-    /// 40 lower-case hexadecimal digits.
+    /// Lower-case hexadecimal digits: 40 of OTR, 64 of OMEMO.
     pub fingerprint: String,
 }
 
@@ -176,6 +177,12 @@ fn actions(before: Option<&Entry>, after: &Entry) -> Vec<Action> {
     if before.state != after.state {
         actions.push(Action::StateChanged);
     }
+    let gone = |entry: &Entry| entry.omemo.as_ref().is_some_and(|key| key.gone.is_some());
+    match (gone(before), gone(after)) {
+        (false, true) => actions.push(Action::Gone),
+        (true, false) => actions.push(Action::Returned),
+        _ => {}
+    }
     if before.confirmed.is_none() && after.confirmed.is_some() {
         actions.push(Action::Confirmed);
     }
@@ -283,8 +290,15 @@ pub fn counts(store: &Store) -> Result<HashMap<String, u32>, StoreError> {
 pub fn joined_since(store: &Store, domain: &str, since: u64) -> Result<u32, StoreError> {
     let all = list(store, domain, None)?;
     let joined = |e: &&Entry| {
-        let had_one = |o: &Entry| o.jid == e.jid && o.fingerprint != e.fingerprint && is_known(o);
-        e.added >= since && e.state == State::Attested && all.iter().any(had_one)
+        let had_one = |o: &Entry| {
+            let same_kind = o.omemo.is_some() == e.omemo.is_some();
+            same_kind && o.jid == e.jid && o.fingerprint != e.fingerprint && is_known(o)
+        };
+        let used = match e.omemo {
+            Some(_) => e.state != State::Revoked,
+            None => e.state == State::Attested,
+        };
+        e.added >= since && used && all.iter().any(had_one)
     };
     Ok(u32::try_from(all.iter().filter(joined).count()).unwrap_or(u32::MAX))
 }

@@ -3,6 +3,7 @@
 //! Invariant: fields that are added later have a default, so that rows of before still read.
 
 use admin_api::fingerprints::{Action, Change, Compared, Entry, State};
+use admin_api::omemo;
 use serde::{Deserialize, Serialize};
 use store::JsonValue;
 use xmpp::jid::BareJid;
@@ -21,6 +22,8 @@ pub(super) struct Stored {
     confirmed: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     compared: Option<Compared>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    omemo: Option<omemo::Key>,
 }
 
 impl JsonValue for Stored {}
@@ -37,6 +40,7 @@ impl From<&Entry> for Stored {
             last_seen: entry.last_seen,
             confirmed: entry.confirmed,
             compared: entry.compared.clone(),
+            omemo: entry.omemo.clone(),
         }
     }
 }
@@ -55,6 +59,7 @@ impl Stored {
             changed_by: self.changed_by,
             confirmed: self.confirmed,
             compared: self.compared,
+            omemo: self.omemo,
         }
     }
 }

@@ -35,6 +35,7 @@ pub mod hints;
 pub mod last;
 pub mod moves;
 pub mod offline;
+pub mod omemo;
 pub mod otr_delivery;
 pub mod otr_policy;
 pub mod pep;
@@ -76,6 +77,7 @@ pub const ALL: &[Feature] = &[
     hints::FEATURE,
     last::FEATURE,
     offline::FEATURE,
+    omemo::FEATURE,
     otr_delivery::FEATURE,
     pep::FEATURE,
     ping::FEATURE,

@@ -6,6 +6,7 @@
 pub(crate) mod archive;
 mod certificates;
 mod cleanup;
+mod omemo;
 pub mod probe;
 mod protection;
 
@@ -29,8 +30,13 @@ pub struct Service {
 pub type Run = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// Every service.
-pub const ALL: &[Service] =
-    &[archive::SERVICE, certificates::SERVICE, cleanup::SERVICE, protection::SERVICE];
+pub const ALL: &[Service] = &[
+    archive::SERVICE,
+    certificates::SERVICE,
+    cleanup::SERVICE,
+    omemo::SERVICE,
+    protection::SERVICE,
+];
 
 /// Starts every service.
 pub fn spawn(daemon: &Arc<Daemon>) {

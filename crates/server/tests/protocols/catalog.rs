@@ -260,8 +260,8 @@ pub(crate) const MORE: &[More] = &[
     },
     xep(368, "1.1.0", "crates/server/src/listen.rs", "tests/e2e/test_protocol_login.py"),
     More {
-        note: "Keys are published and found; a matter of clients.",
-        ..xep(384, "0.9.1", "crates/server/src/features/pep/mod.rs", "omemo")
+        note: "Keys are published and found, and listed for the family; the rest is up to clients.",
+        ..xep(384, "0.9.1", "crates/server/src/features/omemo.rs", "omemo")
     },
     More {
         note: "Offline messages are handed over as ever, not deleted: see ADR 9.",

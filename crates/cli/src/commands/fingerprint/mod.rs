@@ -1,4 +1,4 @@
-//! `snug fingerprint`: the directory of people's OTR fingerprints.
+//! `snug fingerprint`: the directory of people's fingerprints, of OTR and OMEMO.
 //!
 //! Invariant: whatever looks like a private key is refused before anything is sent.
 
@@ -7,10 +7,10 @@ mod merge;
 use std::io::Read;
 use std::process::ExitCode;
 
-use admin_api::fingerprints::{self, Action, Change, Entry, State};
+use admin_api::fingerprints::{self, Action, Change, Entry, State, shown};
 use admin_api::{accounts, concierge};
 use clap::{Args, Subcommand, ValueEnum};
-use otr::{Fingerprint, private_key};
+use otr::private_key;
 use serde::Serialize;
 
 use crate::context::{Context, Daemon};
@@ -206,7 +206,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<ExitCode, F
 }
 
 impl One {
-    /// The owner's name, and the fingerprint as 40 digits.
+    /// The owner's name, and the fingerprint as 40 or 64 digits.
     fn read(self) -> Result<(String, String), Failure> {
         let text = if self.fingerprint == ["-"] {
             from(std::io::stdin().lock())?
@@ -214,9 +214,9 @@ impl One {
             self.fingerprint.join(" ")
         };
         refuse_private_key(&self.name)?;
-        let fingerprint = Fingerprint::parse(&text)
+        let fingerprint = fingerprints::parse(&text)
             .map_err(|e| Failure::Usage(format!("not a fingerprint: {e}")))?;
-        Ok((self.name, fingerprint.to_hex()))
+        Ok((self.name, fingerprint))
     }
 }
 
@@ -324,27 +324,31 @@ fn told(out: &mut Output, entry: &Entry, words: &str) -> Result<(), Failure> {
     out.line(&format!("{} {words} {}.", shown(&entry.fingerprint), entry.jid))
 }
 
-/// Five groups of eight, as clients show it.
-fn shown(hex: &str) -> String {
-    Fingerprint::parse(hex).map_or_else(|_| hex.to_owned(), |f| f.to_string())
-}
-
 fn list(out: &mut Output, entries: &[Entry]) -> Result<(), Failure> {
-    let rows: Vec<[String; 6]> = entries
+    let rows: Vec<[String; 7]> = entries
         .iter()
         .map(|e| {
             [
                 e.jid.clone(),
+                if e.omemo.is_some() { "OMEMO" } else { "OTR" }.to_owned(),
                 shown(&e.fingerprint),
                 state(e.state).to_owned(),
-                e.device.clone(),
+                device(e),
                 e.label.clone(),
                 when::day(e.changed),
             ]
         })
         .collect();
-    let heads = ["ADDRESS", "FINGERPRINT", "STATE", "DEVICE", "LABEL", "CHANGED"];
+    let heads = ["ADDRESS", "KIND", "FINGERPRINT", "STATE", "DEVICE", "LABEL", "CHANGED"];
     out.table(heads, &rows, "There are no fingerprints; `snug fingerprint add` adds one.")
+}
+
+/// What the person calls the device, or what its app does, with its number.
+fn device(entry: &Entry) -> String {
+    let Some(key) = &entry.omemo else { return entry.device.clone() };
+    let name = if entry.device.is_empty() { &key.label } else { &entry.device };
+    let gone = if key.gone.is_some() { ", gone" } else { "" };
+    format!("{name} ({}{gone})", key.device).trim_start().to_owned()
 }
 
 fn history(out: &mut Output, changes: &[Change]) -> Result<(), Failure> {
@@ -380,7 +384,9 @@ fn action(action: Action) -> &'static str {
         Action::Added => "added",
         Action::Confirmed => "confirmed by its owner",
         Action::Described => "described",
+        Action::Gone => "not published any more",
         Action::Removed => "removed",
+        Action::Returned => "published again",
         Action::StateChanged => "state changed",
     }
 }

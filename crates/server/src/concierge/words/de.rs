@@ -72,6 +72,23 @@ static SENTENCES: Sentences = Sentences {
         deinem Verwalter.",
     alarm_admin: "Ein Schlüssel, den ich nicht kannte, sprach für {name}: {key}, auf {device}. Frag \
         nach; ist es keiner von dort, sperre das Konto und widerrufe den Schlüssel.",
+    device_joined: "Ein Chatprogramm kam mit OMEMO zu deinem Konto, als Gerät {device}: {key}. Hast du \
+        gerade eines eingerichtet, ist alles gut: Vergleiche den Schlüssel im Panel und sag dort, dass \
+        er deiner ist. Wenn nicht, ändere dein Passwort und sag es deinem Verwalter.",
+    device_joined_admin: "{name} hat ein neues OMEMO-Gerät ({device}): {key}. Meist ist das ein neues \
+        Telefon oder Programm. Weiß dort niemand davon, gib ein neues Passwort und lass den Schlüssel \
+        widerrufen.",
+    device_changed: "Achtung: Dein OMEMO-Gerät {device} hat einen anderen Schlüssel als bisher: {key}. \
+        Hast du das Programm nicht neu eingerichtet, ist vielleicht jemand in deinem Konto: Ändere dein \
+        Passwort und sag es deinem Verwalter.",
+    device_changed_admin: "Achtung: Das OMEMO-Gerät {device} von {name} hat einen anderen Schlüssel als \
+        bisher: {key}. Frag nach, ob das Programm neu eingerichtet wurde; wenn nicht, sperre das Konto \
+        und widerrufe den Schlüssel.",
+    revoked_back: "Achtung: Ein widerrufener Schlüssel ist wieder für dein Konto veröffentlicht, als \
+        Gerät {device}: {key}. Melde dieses Programm ab, und ändere dein Passwort, wenn es nicht deines \
+        ist.",
+    revoked_back_admin: "Achtung: Ein widerrufener Schlüssel von {name} ist wieder veröffentlicht, als \
+        Gerät {device}: {key}. Frag nach; weiß niemand davon, sperre das Konto.",
     failed: "Das ging nicht: Der Server konnte nicht lesen oder schreiben. Versuch es später.",
     state_revoked: "widerrufen",
     state_seen: "nur gesehen",

@@ -71,6 +71,20 @@ static SENTENCES: Sentences = Sentences {
         device of yours, all is well. If not, change your password and tell your administrator.",
     alarm_admin: "A key that I did not know spoke for {name}: {key}, at {device}. Ask whether it is \
         theirs; if not, lock the account and revoke the key.",
+    device_joined: "A chat app joined your account with OMEMO, as device {device}: {key}. If you have \
+        just set one up, all is well: compare the key in the panel and say there that it is yours. If \
+        not, change your password and tell your administrator.",
+    device_joined_admin: "{name} has a new OMEMO device ({device}): {key}. Usually that is a new phone \
+        or app. If they know nothing of it, give them a new password and have the key revoked.",
+    device_changed: "Attention: your OMEMO device {device} has another key than before: {key}. If you \
+        did not set that app up anew, somebody may be in your account: change your password, and tell \
+        your administrator.",
+    device_changed_admin: "Attention: the OMEMO device {device} of {name} has another key than before: \
+        {key}. Ask whether they set the app up anew; if not, lock the account and revoke the key.",
+    revoked_back: "Attention: a key that was revoked is published for your account again, as device \
+        {device}: {key}. Sign that app out, and change your password if it is not yours.",
+    revoked_back_admin: "Attention: a key of {name} that was revoked is published again, as device \
+        {device}: {key}. Ask what it is; if nobody knows, lock the account.",
     failed: "That did not work: the server could not read or write. Try again later.",
     state_revoked: "revoked",
     state_seen: "only seen",

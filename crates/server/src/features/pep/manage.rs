@@ -78,12 +78,44 @@ pub(super) fn configure(cx: &mut Cx<'_>, operation: &Element) -> Handled {
     if config == *before {
         return Ok(());
     }
+    configure_node(cx, name, config)?;
+    on_published(cx, name, &Change::Configured);
+    Ok(())
+}
+
+/// The account's nodes whose names begin with `start`, in order.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn names(cx: &mut Cx<'_>, start: &str) -> Result<Vec<String>, StanzaError> {
+    let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
+    let names = nodes.all().map(|(name, _)| name).filter(|name| name.starts_with(start));
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// How the account's node `name` is set up; `None` if there is no such node.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn config(cx: &mut Cx<'_>, name: &str) -> Result<Option<Config>, StanzaError> {
+    let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
+    Ok(nodes.get(name).map(|node| node.head.config.clone()))
+}
+
+/// Sets the account's node `name` up anew.
+///
+/// # Errors
+/// `item-not-found`; if the store cannot be read.
+pub fn configure_node(cx: &mut Cx<'_>, name: &str, config: Config) -> Handled {
+    let nodes = Nodes::of(cx.daemon, &cx.account.jid, &mut cx.account.slots)?;
+    if nodes.find(name)?.head.config == config {
+        return Ok(());
+    }
     let now = cx.now.unix;
     nodes.change(&mut cx.effects.writes, name, now, |head| head.config = config);
     let head = nodes.find(name)?.head.clone();
     drop_strangers(cx, name)?;
     notify::tell(cx, name, &head, &News::Configured);
-    on_published(cx, name, &Change::Configured);
     Ok(())
 }
 

@@ -9,8 +9,8 @@
 //! `retrieve`, `manage`, `lists` and `disco` answer requests, `notify` tells of news,
 //! `transfer` moves it all to other servers.
 //!
-//! For other features: [`latest`], [`items`], [`publish_item`], [`retract_item`] and [`delete_node`]
-//! work under the account's lock as a client of the owner's would; the hook `Feature::published`
+//! For other features: [`latest`], [`newest`], [`items`], [`names`], [`config`], [`configure_node`],
+//! [`publish_item`], [`retract_item`] and [`delete_node`] work under the account's lock as a client of the owner's would; the hook `Feature::published`
 //! hears of every change that a client makes, with its writes in `cx.effects` and already visible
 //! to these functions. What features change by them is told to clients, but calls no hook, so
 //! that two nodes can be kept alike without an echo.
@@ -46,11 +46,12 @@ mod tests;
 pub use access::Access;
 pub use config::{Config, SendLast};
 pub use disco::{about_node, nodes_for};
+pub use manage::{config, configure_node, names};
 pub use notify::{about, deliver, is_event};
 pub(in crate::features) use notify::{greet, probed};
 pub use publish::{access, delete_node, publish_item, retract_item};
 use request::Asker;
-pub use retrieve::{items, latest};
+pub use retrieve::{items, latest, newest};
 
 /// Tables of this feature.
 pub const TABLES: &[&str] = &[book::NODES.name(), book::ITEMS.name(), book::PAYLOADS.name()];

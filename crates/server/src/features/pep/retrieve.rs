@@ -53,6 +53,22 @@ pub fn latest(cx: &mut Cx<'_>, name: &str) -> Result<Option<Item>, StanzaError> 
     load(cx, name, &last)
 }
 
+/// Of the account's node `name` at most `count` items, those that were published last, oldest first,
+/// and of these the ones of at most `bytes`.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn newest(
+    cx: &mut Cx<'_>,
+    name: &str,
+    (count, bytes): (usize, usize),
+) -> Result<Vec<Item>, StanzaError> {
+    let mut all = current(cx, name)?;
+    all.drain(..all.len().saturating_sub(count));
+    all.retain(|(_, meta)| meta.bytes <= bytes);
+    all.iter().filter_map(|placed| load(cx, name, placed).transpose()).collect()
+}
+
 /// §6.5: answers a request for items.
 pub(super) fn run(
     cx: &mut Cx<'_>,

@@ -52,6 +52,7 @@ impl Home {
             auth: crate::auth::Auth::open(&store).unwrap(),
             directory: crate::directory::Directory::default(),
             concierge: crate::concierge::Concierge::default(),
+            omemo: crate::omemo::Memory::default(),
             protection: Protection::open(&store).unwrap(),
             tls: crate::tls::Tls::open(&config, Some("home.example")).unwrap(),
             components: crate::component::Components::default(),
