@@ -127,8 +127,8 @@ mod tests {
             found.into_iter().map(|f| f.trouble).collect::<Vec<_>>()
         };
         let missing = Trouble::NoBundle { device: 7 };
-        assert_eq!(troubles(setting(0, None)), [missing.clone()]);
-        assert_eq!(troubles(setting(0, Some(2))), [missing.clone()]);
+        assert_eq!(troubles(setting(0, None)), std::slice::from_ref(&missing));
+        assert_eq!(troubles(setting(0, Some(2))), std::slice::from_ref(&missing));
         let few = Trouble::KeepsTooFew { kept: 1 };
         assert_eq!(troubles(setting(0, Some(1))), [few.clone(), missing.clone()]);
         let closed = Trouble::Closed { nodes: 2 };

@@ -179,7 +179,7 @@ mod tests {
         told
     }
 
-    fn key<'a>(known: &'a [Entry], of: char) -> &'a Key {
+    fn key(known: &[Entry], of: char) -> &Key {
         known.iter().find(|e| e.fingerprint.starts_with(of)).unwrap().omemo.as_ref().unwrap()
     }
 
