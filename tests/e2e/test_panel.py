@@ -108,11 +108,14 @@ def test_before_set_up_there_is_only_set_up(home, browser, pictures):
 
 def test_set_up_from_the_printed_link(home, browser, pictures):
     """`snug setup link` prints it; two fields and a password; then the first page."""
-    printed = home.snug("setup", "link", "--panel-url", home.panel_url).stdout
+    printed = home.snug("setup", "link", "--panel-url", home.panel_url,
+                        "--domain", "suggested.test", "--admin", "ann").stdout
     link = re.search(r"https://\S+code=\S+", printed).group(0)
     assert any(block in printed for block in "█▀▄"), "a QR code for the phone"
     with browser.visit(home.panel_url, trusting=False) as window:
         window.go(link)
+        assert window.field("Name of the home").input_value() == "suggested.test"
+        assert window.field("Your chat name").input_value() == "ann"
         window.picture(pictures / "set-up.png")
         window.assert_accessible()
         fill_set_up(window, "not a name")

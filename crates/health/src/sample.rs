@@ -41,6 +41,7 @@ fn host() -> HostFacts {
         under_voltage: Some(false),
         clock: Clock { synchronised: Some(true) },
         firewall: Some(Firewall::default()),
+        setup_mistakes: Some(Vec::new()),
     }
 }
 

@@ -4,11 +4,12 @@
 use crate::tree;
 
 /// Folder, and the workspace crates it may name.
-const MAY_DEPEND_ON: [(&str, &[&str]); 11] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 12] = [
     ("crates/admin-api", &["health", "otr"]),
     ("crates/cli", &["admin-api", "config", "firewall", "health", "otr", "xmpp"]),
     ("crates/config", &[]),
     ("crates/firewall", &["config"]),
+    ("crates/first-boot", &[]),
     ("crates/health", &[]),
     ("crates/otr", &[]),
     ("crates/server", &["admin-api", "config", "firewall", "health", "otr", "store", "xmpp"]),

@@ -67,6 +67,12 @@ struct DoneView {
 struct Query {
     #[serde(default)]
     code: String,
+    /// Suggestions of the link (`snug setup link --domain … --admin …`); what the form takes is
+    /// checked when it is sent.
+    #[serde(default)]
+    domain: String,
+    #[serde(default)]
+    name: String,
 }
 
 impl View {
@@ -82,6 +88,17 @@ impl View {
             password_error: None,
             failed: None,
         }
+    }
+
+    /// With the link's suggestions in the fields.
+    fn suggesting(mut self, domain: String, name: String) -> Self {
+        if !domain.is_empty() {
+            self.domain = Field::new(domain);
+        }
+        if !name.is_empty() {
+            self.name = Field::new(name);
+        }
+        self
     }
 }
 
@@ -118,7 +135,9 @@ async fn show(
     };
     match (state.domain, code) {
         (Some(domain), _) => render(&DoneView { frame: visitor.frame(&PAGE), domain }),
-        (None, Some(_)) if state.code_ok => render(&View::new(query.code.trim())),
+        (None, Some(_)) if state.code_ok => {
+            render(&View::new(query.code.trim()).suggesting(query.domain, query.name))
+        }
         (None, code) => ask_for_code(code.is_some(), None),
     }
 }

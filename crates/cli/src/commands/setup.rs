@@ -25,7 +25,8 @@ pub(crate) enum Command {
     #[command(after_long_help = "\
 Examples:
   snug setup link
-  snug setup link --panel-url https://192.168.1.20")]
+  snug setup link --panel-url https://192.168.1.20
+  snug setup link --domain home.example --admin ann")]
     Link(Link),
 }
 
@@ -36,6 +37,14 @@ pub(crate) struct Link {
     /// name the port
     #[arg(long, value_name = "URL")]
     panel_url: Option<String>,
+
+    /// Domain that the page suggests for the home
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Option<String>,
+
+    /// Chat name that the page suggests for the first administrator
+    #[arg(long, value_name = "NAME")]
+    admin: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -57,7 +66,12 @@ fn link(link: &Link, context: &mut Context) -> Result<ExitCode, Failure> {
     };
     let code = context.daemon()?.call(setup::NewCode {})?;
     // The link is what this command is for; it goes to the person who asked and nowhere else.
-    let url = format!("{panel}/setup?code={}", percent_encoded(code.code.expose()));
+    let mut url = format!("{panel}/setup?code={}", percent_encoded(code.code.expose()));
+    for (key, value) in [("domain", &link.domain), ("name", &link.admin)] {
+        if let Some(value) = value {
+            url.push_str(&format!("&{key}={}", percent_encoded(value)));
+        }
+    }
     let coloured = context.out.is_terminal();
     context.out.show(&Made { url, until: code.until }, |out, made| {
         let until = when::minute(made.until);

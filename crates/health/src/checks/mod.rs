@@ -26,6 +26,7 @@ mod omemo;
 mod panics;
 mod ports;
 mod power;
+mod setup_file;
 mod store;
 mod temperature;
 
@@ -45,6 +46,7 @@ pub const ALL: &[Check] = &[
     temperature::CHECK,
     power::CHECK,
     clock::CHECK,
+    setup_file::CHECK,
     keys::CHECK,
     omemo::CHECK,
     panics::CHECK,

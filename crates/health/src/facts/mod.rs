@@ -10,6 +10,7 @@ mod firewall;
 mod load;
 mod memory;
 mod power;
+mod setup_file;
 mod temperature;
 
 use std::fs::File;
@@ -59,6 +60,8 @@ pub struct HostFacts {
     pub clock: Clock,
     /// The firewall.
     pub firewall: Option<Firewall>,
+    /// Mistakes in the card's set-up file; `None` = this is not a card.
+    pub setup_mistakes: Option<Vec<String>>,
 }
 
 impl HostFacts {
@@ -74,6 +77,7 @@ impl HostFacts {
             under_voltage: power::gather(root),
             clock: clock::gather(root),
             firewall: Firewall::gather(root),
+            setup_mistakes: setup_file::gather(root),
         }
     }
 }
