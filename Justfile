@@ -14,8 +14,8 @@ run FOLDER="data":
     cargo build --release --locked --quiet {{ programs }}
     @sh systemd/run-desk.sh target/release '{{ FOLDER }}'
 
-# Everything: Rust tests, then the end-to-end tests with real clients
-test: test-rust test-e2e _clients-of-debian-12
+# Everything: Rust tests, the end-to-end tests with real clients, then the Debian package
+test: test-rust test-e2e _clients-of-debian-12 test-image
 
 # Formatting, lints and Rust tests: what a change has to pass before it is shown
 check: lint
@@ -41,6 +41,13 @@ test-e2e *ARGS: _packages
     # Also brings the programs, built as the Rust tests have them already.
     cargo test --locked --workspace --no-run --quiet
     cd tests/e2e && ../.venv/bin/python -m pytest --ignore=test_clients.py {{ ARGS }}
+
+# The Debian package: installed, removed and purged in a small Debian of its own
+test-image *ARGS: _packages
+    @sh tests/need-packages.sh mmdebstrap
+    sh tests/e2e/prepare.sh
+    cargo build --locked --quiet {{ programs }} -p snug-first-boot
+    cd tests/image && ../.venv/bin/python -m pytest {{ ARGS }}
 
 # The matrix of ten real clients, which writes docs/clients.md; on Debian 12, whose clients it drives
 test-clients *ARGS: _packages
