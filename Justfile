@@ -14,7 +14,7 @@ run FOLDER="data":
     cargo build --release --locked --quiet {{ programs }}
     @sh systemd/run-desk.sh target/release '{{ FOLDER }}'
 
-# Everything: Rust tests, the end-to-end tests with real clients, then the Debian package
+# Everything: Rust tests, the end-to-end tests with real clients, then the card's recipe and package
 test: test-rust test-e2e _clients-of-debian-12 test-image
 
 # Formatting, lints and Rust tests: what a change has to pass before it is shown
@@ -42,12 +42,22 @@ test-e2e *ARGS: _packages
     cargo test --locked --workspace --no-run --quiet
     cd tests/e2e && ../.venv/bin/python -m pytest --ignore=test_clients.py {{ ARGS }}
 
-# The Debian package: installed, removed and purged in a small Debian of its own
+# The card's recipe and the Debian package; the card itself is `just image` and `just boot-test`
 test-image *ARGS: _packages
     @sh tests/need-packages.sh mmdebstrap
     sh tests/e2e/prepare.sh
     cargo build --locked --quiet {{ programs }} -p snug-first-boot
     cd tests/image && ../.venv/bin/python -m pytest {{ ARGS }}
+
+# Make the SD card for BOARD (any, zero2w, 3, 4, 5); VARIABLE=VALUE as in image/recipe.toml
+image *BOARD:
+    @sh tests/need-packages.sh mmdebstrap uidmap util-linux
+    @python3 image/builder {{ BOARD }}
+
+# Boot the card that `just image` made in a virtual machine, and use it; needs root
+boot-test *ARGS:
+    sh tests/e2e/prepare.sh
+    sh tests/boot/run.sh {{ ARGS }}
 
 # The matrix of ten real clients, which writes docs/clients.md; on Debian 12, whose clients it drives
 test-clients *ARGS: _packages
