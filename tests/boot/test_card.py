@@ -80,26 +80,11 @@ def test_its_name_is_found(machine, lan, family):
     assert until("snug.local", lambda: lan.called("snug.local"), 120) == family.host
 
 
-def test_only_the_intended_ports_are_open(machine, family, figures):
-    """All 65,535 of TCP, and the ones of UDP that devices like to have open."""
-    def scan(*words):
-        text = machine.chroot.run(
-            ["nmap", "-n", "-Pn", "--open", "-oG", "-", *words, family.host],
-            machine.output / "tools.log", wanted=True)
-        return {int(port) for port, state in re.findall(r"(\d+)/(open)/", text)}
-
-    began = time.monotonic()
-    assert scan("-sS", "-p-", "--min-rate", "2000", "--max-retries", "2") == OPEN_TCP
-    # What answers; "open or filtered" is silence. Multicast DNS answers to its own kind only.
-    assert scan("-sU", "-p", "22,53,67,68,69,111,123,137,161,500,1900,5222,5355") <= OPEN_UDP
-    figures(f"port scan: TCP {sorted(OPEN_TCP)}, in {time.monotonic() - began:.0f} s")
-
-
 def test_the_link_on_the_screen_sets_the_home_up(machine, family):
     """No password is on the card; the link works once, and the authority's fingerprint follows."""
-    assert "█" in machine.shows() or "▀" in machine.shows(), "a QR code for the phone"
-    links = re.findall(r"https://\S+/setup\?code=\S+", machine.shows())
-    family.set_up(links[-1])
+    link = machine.await_screen(r"https://\S+/setup\?code=\S+", "the link on the screen")
+    until("a QR code for the phone", lambda: re.search("[█▀▄]", machine.shows()), 60)
+    family.set_up(link[0])
     shown = machine.await_screen(r"SHA-256 ([0-9A-Fa-f: ]+)", "the fingerprint on the screen")
     digits = re.sub(r"[^0-9a-f]", "", shown[1].lower())
     assert digits == family.fingerprint()
@@ -122,6 +107,21 @@ def test_two_clients_talk(machine, family, figures):
     feels = report(machine)
     figures(f"memory in use with everything running: {feels['used_kb'] / 1024:.0f} MB")
     assert feels["used_kb"] <= MEMORY_KB_MAX
+
+
+def test_only_the_intended_ports_are_open(machine, family, figures):
+    """All 65,535 of TCP, and the ones of UDP that devices like to have open."""
+    def scan(*words):
+        text = machine.chroot.run(
+            ["nmap", "-n", "-Pn", "--open", "-oG", "-", *words, family.host],
+            machine.output / "tools.log", wanted=True)
+        return {int(port) for port, state in re.findall(r"(\d+)/(open)/", text)}
+
+    began = time.monotonic()
+    assert scan("-sS", "-p-", "--min-rate", "2000", "--max-retries", "2") == OPEN_TCP
+    # What answers; "open or filtered" is silence. Multicast DNS answers to its own kind only.
+    assert scan("-sU", "-p", "22,53,67,68,69,111,123,137,161,500,1900,5222,5355") <= OPEN_UDP
+    figures(f"port scan: TCP {sorted(OPEN_TCP)}, in {time.monotonic() - began:.0f} s")
 
 
 def test_a_restart_takes_the_corrected_file_over(machine, lan, family):
