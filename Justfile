@@ -14,8 +14,8 @@ run FOLDER="data":
     cargo build --release --locked --quiet {{ programs }}
     @sh systemd/run-desk.sh target/release '{{ FOLDER }}'
 
-# Everything: Rust tests, the end-to-end tests with real clients, then the card's recipe and package
-test: test-rust test-e2e _clients-of-debian-12 test-image
+# Everything: Rust tests, other people's OTR, end-to-end tests with real clients, the card's recipe
+test: test-rust (test-otr "2" "libotr" "go" "potr") test-e2e _clients-of-debian-12 test-image
 
 # Formatting, lints and Rust tests: what a change has to pass before it is shown
 check: lint
@@ -76,9 +76,10 @@ _clients-of-debian-12:
     echo "NOT RUN here: the matrix of ten real clients (./just test-clients). It drives those of"
     echo "Debian 12, and this is ${PRETTY_NAME:-something else}; see docs/clients.md."
 
-# Our OTR engine against Debian's libotr: ROUNDS times every exchange, in both roles
-test-otr ROUNDS="10":
-    sh tests/otr/run.sh '{{ ROUNDS }}'
+# Our OTR engine against those of others (libotr, Go, Python, JavaScript): ROUNDS times every
+# exchange, in both roles; behind it the names of some of them
+test-otr ROUNDS="10" *NAMES:
+    sh tests/otr/run.sh '{{ ROUNDS }}' {{ NAMES }}
 
 # What the OTR engine costs: key exchanges and messages, in processor time
 figures-otr:

@@ -69,6 +69,11 @@ pub struct Assembler {
 }
 
 impl Assembler {
+    #[cfg(test)]
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.text.capacity()
+    }
+
     /// Takes the next piece; the whole message once its last piece is there.
     pub fn push(&mut self, fragment: &Fragment<'_>) -> Option<Vec<u8>> {
         let first = fragment.number == 1;

@@ -407,6 +407,11 @@ impl Conversation {
         self.instances.len()
     }
 
+    /// Bytes of pieces that wait for the rest of their message.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.assemblers.iter().map(|(_, assembler)| assembler.waiting_bytes()).sum()
+    }
+
     /// Memory behind pointers, without the shared key.
     pub(crate) fn heap_bytes(&self) -> usize {
         let devices = self.instances.capacity() * size_of::<Instance>();

@@ -3,6 +3,7 @@
 mod altered;
 mod behaviour;
 mod figures;
+mod hostile;
 mod pair;
 mod replay;
 mod vectors;
