@@ -1,4 +1,8 @@
 //! `idle`: many connected clients that say nothing, as phones do most of the time.
+//!
+//! Without clients, four fifths of snugd's memory are pages of its program file, which the system
+//! may drop at any time: of 11.0 MiB, 8.7 are such pages and 2.5 are its own (measured when its code
+//! had grown to 8.3 MB, from 6.2 MB before it kept archives and nodes).
 
 use std::time::{Duration, Instant};
 
