@@ -46,7 +46,7 @@ bmaptool create -o {name}.bmap {name} 2>/dev/null
 def _write_parts(recipe, chroot, path, version, log):
     """CycloneDX 1.6: every Debian package and every crate that is on the card."""
     fields = "${Package}\\t${Version}\\t${Architecture}\\n"
-    listed = chroot.run(["dpkg-query", "--admindir=/image/root/var/lib/dpkg", "--show",
+    listed = chroot.run(["dpkg-query", "--root=/image/root", "--show",
                          f"--showformat={fields}"], log, wanted=True)
     parts = []
     for line in listed.splitlines():
