@@ -15,8 +15,10 @@ sh "$HERE/../need-packages.sh" \
     libotr5 mcabber nftables nmap openbox openssl pidgin pidgin-otr poppler-utils procps profanity \
     python3 python3-venv scrot tmux util-linux xdotool xvfb
 if [ "${1:-}" = clients ]; then
+    # Without librsvg2-common, which Debian only recommends to it, Gajim stops at a window with an
+    # error, for want of its own icon.
     sh "$HERE/../need-packages.sh" \
-        dino-im gajim gajim-omemo gir1.2-soup-3.0 glib-networking poezio python3-gi
+        dino-im gajim gajim-omemo gir1.2-soup-3.0 glib-networking librsvg2-common poezio python3-gi
 fi
 
 # install WHERE LIST OPTIONS…: a Python environment of its own for a list of packages. A finished
