@@ -22,6 +22,9 @@ use crate::time::Time;
 /// Identifier of our key in the exchange; libotr starts with 1 as well, 0 is invalid.
 const FIRST_KEYID: u32 = 1;
 
+/// SHA-256 of the g^x of a commit: what tells one commit from another.
+pub(crate) type CommitHash = [u8; 32];
+
 /// Our commit, waiting for D-H keys.
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct SentCommit {
@@ -30,7 +33,7 @@ pub(crate) struct SentCommit {
     r: Zeroizing<[u8; 16]>,
     pair: Pair,
     encrypted_gx: Vec<u8>,
-    hash: [u8; 32],
+    pub(crate) hash: CommitHash,
 }
 
 impl SentCommit {
@@ -182,7 +185,7 @@ pub(crate) struct AwaitingSig {
     pair: Pair,
     gy: Element,
     keys: AkeKeys,
-    commit: [u8; 32],
+    pub(crate) commit: CommitHash,
     reveal: Vec<u8>,
 }
 

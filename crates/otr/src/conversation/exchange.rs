@@ -28,11 +28,21 @@ impl Conversation {
             return;
         }
         // Asked twice, the same commit is sent twice: a new one would outdate the answer that
-        // is on its way.
-        if self.commit.as_ref().is_none_or(|c| c.version != version) {
+        // is on its way. One that made a session would not make another.
+        if self.commit.as_ref().is_none_or(|c| c.version != version || self.is_spent(c)) {
             self.commit = Some(SentCommit::new(version, step.now, step.rng));
         }
         self.send_commit(0);
+    }
+
+    /// Has any device finished an exchange with this commit?
+    fn is_spent(&self, commit: &SentCommit) -> bool {
+        self.instances.iter().any(|i| i.spent == Some(commit.hash))
+    }
+
+    /// Has this device?
+    fn is_spent_with(&mut self, device: u32, commit: &SentCommit) -> bool {
+        self.instance(device).is_some_and(|i| i.spent == Some(commit.hash))
     }
 
     fn send_commit(&mut self, receiver: u32) {
@@ -52,13 +62,15 @@ impl Conversation {
         if !self.exchanges.allow(step.now, AKE_STEPS_PER_WINDOW) {
             return;
         }
-        if let Some(ours) = self.commit.as_ref().filter(|c| c.version == from.version) {
-            // Both committed at once: the higher hash goes on, the lower gives way. Ours may
-            // have been lost, so it is sent again.
-            if ours.wins_over(commit.1) {
+        if let Some(ours) = self.commit.take() {
+            let competes = ours.version == from.version && !self.is_spent_with(from.sender, &ours);
+            let wins = competes && ours.wins_over(commit.1);
+            // Both committed at once: the higher hash goes on, the lower gives way.
+            self.commit = (wins || !competes).then_some(ours);
+            if wins {
+                // Ours may have been lost.
                 return self.send_commit(from.sender);
             }
-            self.commit = None;
         }
         let Some(instance) = self.instance_or_new(from.sender, step.now) else { return };
         if let Ake::AwaitingRevealSig(state) = &mut instance.ake {
@@ -109,7 +121,7 @@ impl Conversation {
                 _ => {}
             }
         }
-        let commit = commit?;
+        let commit = commit.filter(|c| !self.is_spent_with(from.sender, c))?;
         if !self.exchanges.allow(step.now, AKE_STEPS_PER_WINDOW) {
             return None;
         }
@@ -155,6 +167,7 @@ impl Conversation {
         let Some(established) = state.signed(sealed) else {
             return self.unreadable(Unreadable::Malformed);
         };
+        instance.spent = Some(state.commit);
         let header = self.header(from.version, from.sender);
         self.established(step, header, &established);
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::ake::{Ake, SentCommit};
+use crate::ake::{Ake, CommitHash, SentCommit};
 use crate::fragment::{self, Assembler};
 use crate::limits::{
     AKE_WAIT, HELD_BYTES_MAX, HELD_MESSAGES_MAX, INSTANCE_TAG_MIN, INSTANCES_MAX, RATE_WINDOW,
@@ -72,6 +72,10 @@ struct Instance {
     ake: Ake,
     message: Message,
     seen: Time,
+    /// The commit of ours with which this device has finished an exchange. One commit makes one
+    /// session a device: its key and signature played once more would begin the same session
+    /// anew, and its messages could be shown a second time.
+    spent: Option<CommitHash>,
 }
 
 /// Whether texts are encrypted. Each state holds only what is legal there.
@@ -259,7 +263,7 @@ impl Conversation {
                 self.instances.swap_remove(least?);
             }
             let (ake, message) = (Ake::None, Message::Plaintext);
-            self.instances.push(Instance { tag, ake, message, seen: now });
+            self.instances.push(Instance { tag, ake, message, seen: now, spent: None });
         }
         self.instance(tag)
     }

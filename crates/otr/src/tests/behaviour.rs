@@ -342,6 +342,39 @@ fn two_devices_of_a_peer_both_get_a_session() {
 }
 
 #[test]
+fn an_exchange_played_again_shows_nothing_twice() {
+    let (mut a, mut b) = (Side::new("alice", 0x1001, MANUAL), Side::new("bob", 0x2002, MANUAL));
+    a.receive(b"?OTRv3?");
+    let mut from_b = Vec::new();
+    for _ in 0..3 {
+        std::mem::take(&mut a.sent).iter().for_each(|m| b.receive(m));
+        for m in std::mem::take(&mut b.sent) {
+            a.receive(&m);
+            from_b.push(m);
+        }
+    }
+    b.feed(Input::Send(b"once")).unwrap();
+    from_b.append(&mut b.sent);
+    a.receive(from_b.last().unwrap());
+    assert_eq!(a.texts(), ["once"]);
+    let session = a.talk.session().map(|s| s.session_id);
+    // The D-H key, the signature, the text: while the commit lasts, and after an end.
+    for _ in 0..2 {
+        from_b.iter().for_each(|m| a.receive(m));
+        assert!(a.sent.is_empty() && a.texts().is_empty());
+        assert_eq!(a.talk.session().map(|s| s.session_id), session);
+    }
+    a.feed(Input::End).unwrap();
+    a.sent.clear();
+    from_b.iter().for_each(|m| a.receive(m));
+    assert!(!a.is_private() && a.texts().is_empty());
+    // Whoever asks again gets a commit of its own.
+    b.feed(Input::Start).unwrap();
+    settle(&mut a, &mut b);
+    assert!(a.is_private() && a.talk.session().map(|s| s.session_id) != session);
+}
+
+#[test]
 fn invented_devices_cost_little() {
     let (mut a, _) = private_pair(MANUAL, MANUAL);
     let fake = Side::new("bob2", 0x9009, MANUAL);
