@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
 use crate::files::{sync_dir_of, unusable};
+use crate::limits::{LOCK_PAUSE, LOCK_TRIES};
 
 const NAME: &str = "store.lock";
 /// Same length, so that writing one over the other is a write of one sector.
@@ -67,6 +68,18 @@ impl Contents {
     }
 }
 
+/// Tries for a moment: a program that this process is just starting has every open file of ours
+/// until it runs, and so the lock of a claim that was dropped meanwhile.
+fn lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 1..LOCK_TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            done => return done,
+        }
+    }
+    file.try_lock()
+}
+
 /// Exclusive use of a store's directory, until dropped.
 #[derive(Debug)]
 pub(crate) struct Claim {
@@ -87,13 +100,10 @@ impl Claim {
             .mode(0o600)
             .open(&path)
             .map_err(unusable(&path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::InUse { dir: dir.to_owned() });
-            }
-            Err(TryLockError::Error(e)) => return Err(unusable(&path)(e)),
-        }
+        lock(&file).map_err(|e| match e {
+            TryLockError::WouldBlock => OpenError::InUse { dir: dir.to_owned() },
+            TryLockError::Error(e) => unusable(&path)(e),
+        })?;
         let mut text = Vec::new();
         (&mut file).take(TEXT_BYTES_MAX).read_to_end(&mut text).map_err(unusable(&path))?;
         let (state, rest) = text.split_at(RUNNING.len().min(text.len()));

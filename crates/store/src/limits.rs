@@ -23,3 +23,11 @@ pub const GROUP_BYTES_MAX: usize = 1024 * 1024;
 /// What a change weighs in the queue beside its key and value: its own record and its entry
 /// in the overlay.
 pub const OP_OVERHEAD_BYTES: usize = 96;
+
+/// How often the lock of a store is tried, with [`LOCK_PAUSE`] between: half a second in all. A
+/// second daemon is told so at once, as a person feels it; the moment in which a program that is
+/// just being started still holds our files is far shorter.
+pub const LOCK_TRIES: u32 = 51;
+
+/// Between two tries; see [`LOCK_TRIES`].
+pub const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
